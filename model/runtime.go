@@ -1,0 +1,31 @@
+package model
+
+import "context"
+
+// Value is a tensor that a Runtime holds, on the host or on a device. Close frees it;
+// a Value is used by one goroutine at a time, except that any number of concurrent
+// Runs may read it.
+type Value interface {
+	Shape() []int64
+	// Float32 is the tensor's data on the host, valid until Close. It panics for
+	// other element types.
+	Float32() []float32
+	Close()
+}
+
+// Session is one loaded graph. Run is safe for concurrent use; inputs are given and
+// outputs returned in the order of the graph's declarations, outputs are owned by the
+// caller. A cancelled context ends Run with the context's error.
+type Session interface {
+	Run(ctx context.Context, inputs ...Value) ([]Value, error)
+	Close() error
+}
+
+// Runtime makes sessions and the values they read. It is implemented by model/ort.
+type Runtime interface {
+	// NewSession loads a serialised ONNX graph whose external data lies in folder.
+	NewSession(graph []byte, folder string) (Session, error)
+	// Floats and Ints wrap data without copying it: it must not change until Close.
+	Floats(data []float32, shape ...int64) (Value, error)
+	Ints(data []int64, shape ...int64) (Value, error)
+}
