@@ -1,0 +1,166 @@
+// Package graph writes GIT (GenerativeImage2Text, arXiv:2205.14100) as three ONNX
+// graphs, from the names and shapes that Hugging Face's checkpoints have
+// (transformers 4.56, modeling_git.py):
+//
+//	encoder  pixels -> features of one frame, before the temporal embedding
+//	prefix   features of a window -> keys and values of the image tokens
+//	step     token ids and keys and values so far -> logits and more keys and values
+//
+// The cut lies where results can be reused: a frame's features do not depend on its
+// place in a window, and image tokens never see text, so their keys and values serve
+// every token, beam and question.
+//
+// The package knows sizes and where weights lie; it reads no files and runs nothing.
+package graph
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/captiond/captiond/model/onnx"
+)
+
+// opset has the standard Attention operator, which ONNX Runtime runs faster than
+// its own MultiHeadAttention at one frame's 197 tokens and as fast at six frames'.
+const opset = 23
+
+// Tower is the size of a stack of transformer layers.
+type Tower struct {
+	Hidden, MLP, Layers, Heads int64
+	Activation                 string // "quick_gelu" or "gelu"
+	Epsilon                    float32
+}
+
+func (t Tower) head() int64 { return t.Hidden / t.Heads }
+
+// Sizes of a checkpoint.
+type Sizes struct {
+	Vision, Text    Tower
+	Channels, Patch int64
+	Vocabulary      int64
+	TextPositions   int64
+}
+
+// Tensor is one parameter: its bytes are Data, or lie At a place in a file.
+type Tensor struct {
+	Type onnx.Type
+	Dims []int64
+	Data []byte
+	At   onnx.Location
+}
+
+// Weights finds a parameter by its name in the checkpoint.
+type Weights interface {
+	Tensor(name string) (Tensor, bool)
+}
+
+// builder adds parts of the model to a graph. The first things that are wrong with
+// the weights are kept and reported together by bytes.
+type builder struct {
+	*onnx.Graph
+	weights  Weights
+	problems []error
+}
+
+func newBuilder(name string, w Weights) *builder {
+	return &builder{Graph: onnx.New(name, opset), weights: w}
+}
+
+func (b *builder) bytes() ([]byte, error) {
+	if err := errors.Join(b.problems...); err != nil {
+		return nil, fmt.Errorf("build graph: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// weight declares a parameter and returns its name. dims may cut the tensor's
+// dimensions otherwise, as long as the number of elements is the same. Half
+// precision is widened when the graph is loaded.
+func (b *builder) weight(name string, dims ...int64) string {
+	t, ok := b.weights.Tensor(name)
+	if !ok {
+		b.problems = append(b.problems, fmt.Errorf("tensor %s is missing", name))
+		return name
+	}
+	if product(t.Dims) != product(dims) {
+		b.problems = append(b.problems, fmt.Errorf("tensor %s has shape %v, want %v", name, t.Dims, dims))
+		return name
+	}
+	if !b.Has(name) {
+		b.declare(name, t, dims)
+	}
+	if t.Type == onnx.Float32 {
+		return name
+	}
+	return b.Op("Cast", []string{name}, onnx.Int("to", int64(onnx.Float32)))
+}
+
+func (b *builder) declare(name string, t Tensor, dims []int64) {
+	if t.Data != nil {
+		b.Raw(name, t.Type, dims, t.Data)
+		return
+	}
+	b.External(name, t.Type, dims, t.At)
+}
+
+func product(dims []int64) int64 {
+	n := int64(1)
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}
+
+// linear is x W^T + b on rows: x [n, in], the weight [out, in] as PyTorch stores it.
+func (b *builder) linear(x, name string, in, out int64) string {
+	w, bias := b.weight(name+".weight", out, in), b.weight(name+".bias", out)
+	return b.Op("Gemm", []string{x, w, bias}, onnx.Int("transB", 1))
+}
+
+func (b *builder) layerNorm(x, name string, size int64, epsilon float32) string {
+	scale, bias := b.weight(name+".weight", size), b.weight(name+".bias", size)
+	return b.Op("LayerNormalization", []string{x, scale, bias}, onnx.Int("axis", -1), onnx.Float("epsilon", epsilon))
+}
+
+// addNorm adds two values of rows and normalises: it returns the normalised value and
+// the sum.
+func (b *builder) addNorm(x, y, name string, t Tower) (norm, sum string) {
+	scale, bias := b.weight(name+".weight", t.Hidden), b.weight(name+".bias", t.Hidden)
+	out := b.Ops("com.microsoft.SkipLayerNormalization", 4, []string{x, y, scale, bias}, onnx.Float("epsilon", t.Epsilon))
+	return out[0], out[3]
+}
+
+// mlp is the two linear layers with the activation between.
+func (b *builder) mlp(x, first, second string, t Tower) string {
+	x = b.linear(x, first, t.Hidden, t.MLP)
+	x = b.activation(x, t.Activation)
+	return b.linear(x, second, t.MLP, t.Hidden)
+}
+
+func (b *builder) activation(x, name string) string {
+	switch name {
+	case "quick_gelu":
+		return b.Op("com.microsoft.QuickGelu", []string{x}, onnx.Float("alpha", 1.702))
+	case "gelu":
+		return b.Op("Gelu", []string{x}) // exact: with erf
+	}
+	b.problems = append(b.problems, fmt.Errorf("activation %q is not supported: use gelu or quick_gelu", name))
+	return x
+}
+
+func (b *builder) reshape(x string, dims ...int64) string {
+	return b.Op("Reshape", []string{x, b.Ints(dims...)})
+}
+
+func (b *builder) transpose(x string, order ...int64) string {
+	return b.Op("Transpose", []string{x}, onnx.Ints("perm", order...))
+}
+
+// dim is the size of one dimension of x, as a vector of one.
+func (b *builder) dim(x string, axis int64) string {
+	return b.Op("Shape", []string{x}, onnx.Int("start", axis), onnx.Int("end", axis+1))
+}
+
+func (b *builder) concat(axis int64, parts ...string) string {
+	return b.Op("Concat", parts, onnx.Int("axis", axis))
+}

@@ -1,0 +1,123 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/captiond/captiond/model/onnx"
+)
+
+// Step is the text decoder on new tokens of B rows, which all see the same image
+// tokens. Text keys and values of T tokens so far are taken and handed on with the
+// new ones; parents say which row of the past each row goes on from, which is how
+// beams and the branches of a trie part.
+//
+//	in   ids, positions [B, L] int64; mask [B, 1, L, T+L] float32, 0 where a token sees
+//	     another and -inf where not; last [B] int64, of the B*L tokens the one whose
+//	     logits are wanted; parents [B] int64
+//	     for each layer: image keys [h, d, S] and values [h, S, d] as Prefix makes them
+//	     for each layer: text keys and values [B', h, T, d]; T may be 0
+//	out  logits [B, vocabulary]
+//	     for each layer: text keys and values [B, h, T+L, d]
+func Step(s Sizes, w Weights) ([]byte, error) {
+	b := newBuilder("step", w)
+	t := s.Text
+	in := stepInputs{
+		ids:       b.Input("ids", onnx.Int64, -1, -1),
+		positions: b.Input("positions", onnx.Int64, -1, -1),
+		mask:      b.Input("mask", onnx.Float32, -1, 1, -1, -1),
+		last:      b.Input("last", onnx.Int64, -1),
+		parents:   b.Input("parents", onnx.Int64, -1),
+	}
+	for i := range t.Layers {
+		in.imageK = append(in.imageK, b.Input(fmt.Sprint("image_k", i), onnx.Float32, t.Heads, t.head(), -1))
+		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), onnx.Float32, t.Heads, -1, t.head()))
+	}
+	for i := range t.Layers {
+		in.textK = append(in.textK, b.Input(fmt.Sprint("text_k", i), onnx.Float32, -1, t.Heads, -1, t.head()))
+		in.textV = append(in.textV, b.Input(fmt.Sprint("text_v", i), onnx.Float32, -1, t.Heads, -1, t.head()))
+	}
+	x := b.embed(in, s)
+	in.tokens = b.concat(0, b.dim(in.ids, 0), b.dim(in.ids, 1), b.Ints(t.Heads, t.head()))
+	var keys, values []string
+	for i := range t.Layers {
+		var k, v string
+		x, k, v = b.textLayer(x, i, in, t)
+		keys, values = append(keys, k), append(values, v)
+	}
+	b.Output(b.head(b.Op("Gather", []string{x, in.last}), s), onnx.Float32, -1, s.Vocabulary)
+	for i := range keys {
+		b.Output(keys[i], onnx.Float32, -1, t.Heads, -1, t.head())
+		b.Output(values[i], onnx.Float32, -1, t.Heads, -1, t.head())
+	}
+	return b.bytes()
+}
+
+// stepInputs are the names of the step's inputs, and tokens the shape [B, L, h, d].
+type stepInputs struct {
+	ids, positions, mask, last, parents string
+	imageK, imageV, textK, textV        []string
+	tokens                              string
+}
+
+// embed sums word and position embeddings: [B*L, D].
+func (b *builder) embed(in stepInputs, s Sizes) string {
+	const embeddings = "git.embeddings."
+	words := b.weight(embeddings+"word_embeddings.weight", s.Vocabulary, s.Text.Hidden)
+	table := b.weight(embeddings+"position_embeddings.weight", s.TextPositions, s.Text.Hidden)
+	word := b.Op("Gather", []string{words, in.ids})
+	position := b.Op("Gather", []string{table, in.positions})
+	x := b.reshape(b.Op("Add", []string{word, position}), -1, s.Text.Hidden)
+	return b.layerNorm(x, embeddings+"LayerNorm", s.Text.Hidden, s.Text.Epsilon)
+}
+
+// textLayer returns the layer's output and all text keys and values.
+func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, keys, values string) {
+	layer := decoderLayer(i)
+	q := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), in.tokens})
+	k := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.key", t.Hidden, t.Hidden), in.tokens})
+	v := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.value", t.Hidden, t.Hidden), in.tokens})
+	keys = b.extend(in.textK[i], k, in.parents)
+	values = b.extend(in.textV[i], v, in.parents)
+	return b.afterAttention(b.join(q, keys, values, i, in, t), x, layer, t), keys, values
+}
+
+// extend is the past of each row's parent and the row's new keys or values.
+func (b *builder) extend(past, now, parents string) string {
+	return b.concat(2, b.Op("Gather", []string{past, parents}), b.transpose(now, 0, 2, 1, 3))
+}
+
+// join attends to image and text under one softmax: q [B, L, h, d] -> [B*L, D]. The
+// rows of all beams are one matrix against the image, whose keys and values are so
+// read once and never copied.
+func (b *builder) join(q, keys, values string, i int64, in stepInputs, t Tower) string {
+	q = b.Op("Mul", []string{q, b.Float(rsqrt(t.head()))})
+	toImage := b.transpose(b.reshape(q, -1, t.Heads, t.head()), 1, 0, 2)                                              // [h, B*L, d]
+	image := b.Op("MatMul", []string{toImage, in.imageK[i]})                                                          // [h, B*L, S]
+	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(keys, 0, 1, 3, 2)})                       // [B, h, L, T]
+	text = b.Op("Add", []string{text, in.mask})                                                                       //
+	text = b.Op("Reshape", []string{b.transpose(text, 1, 0, 2, 3), b.concat(0, b.Ints(t.Heads, -1), b.dim(keys, 2))}) // [h, B*L, T]
+
+	p := b.Op("Softmax", []string{b.concat(2, image, text)}, onnx.Int("axis", -1))
+	sizes := b.concat(0, b.dim(in.imageK[i], 2), b.dim(keys, 2))
+	parts := b.Ops("Split", 2, []string{p, sizes}, onnx.Int("axis", 2))
+
+	image = b.transpose(b.Op("MatMul", []string{parts[0], in.imageV[i]}), 1, 0, 2) // [B*L, h, d]
+	rows := b.concat(0, b.Ints(t.Heads), b.dim(in.ids, 0), b.dim(in.ids, 1), b.Ints(-1))
+	text = b.transpose(b.Op("Reshape", []string{parts[1], rows}), 1, 0, 2, 3)                   // [B, h, L, T]
+	text = b.transpose(b.Op("MatMul", []string{text, values}), 0, 2, 1, 3)                      // [B, L, h, d]
+	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]
+}
+
+// head turns rows into logits. A checkpoint without a head of its own uses the word
+// embeddings.
+func (b *builder) head(x string, s Sizes) string {
+	name := "output.weight"
+	if _, ok := b.weights.Tensor(name); !ok {
+		name = "git.embeddings.word_embeddings.weight"
+	}
+	w := b.weight(name, s.Vocabulary, s.Text.Hidden)
+	return b.Op("Gemm", []string{x, w, b.weight("output.bias", s.Vocabulary)}, onnx.Int("transB", 1))
+}
+
+func rsqrt(n int64) float32 { return float32(1 / math.Sqrt(float64(n))) }

@@ -1,0 +1,60 @@
+package ort
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	native "github.com/yalue/onnxruntime_go"
+)
+
+// environment mirrors the one environment that the library has in a process: who
+// uses it, and from which file it came.
+var environment struct {
+	sync.Mutex
+	path  string
+	users int
+}
+
+// acquire loads the library for the first user and counts the others.
+func acquire(path string) error {
+	environment.Lock()
+	defer environment.Unlock()
+	if environment.users > 0 && environment.path != path {
+		return fmt.Errorf("load onnx runtime from %s: this process has loaded %s already", path, environment.path)
+	}
+	if environment.users == 0 {
+		if err := load(path); err != nil {
+			return err
+		}
+		environment.path = path
+	}
+	environment.users++
+	return nil
+}
+
+func load(path string) error {
+	native.SetSharedLibraryPath(path)
+	err := native.InitializeEnvironment(native.WithLogLevelError())
+	if err == nil {
+		return nil
+	}
+	what := "is the file a shared library for this machine? captiond is built for ONNX Runtime 1.27.0"
+	if strings.Contains(err.Error(), "API base") {
+		what = "it is older than 1.24; install ONNX Runtime 1.27.0"
+	}
+	return fmt.Errorf("load onnx runtime from %s: %w (%s; `make deps` fetches it)", path, err, what)
+}
+
+func release() error {
+	environment.Lock()
+	defer environment.Unlock()
+	environment.users--
+	if environment.users > 0 {
+		return nil
+	}
+	if err := native.DestroyEnvironment(); err != nil {
+		return fmt.Errorf("unload onnx runtime: %w", err)
+	}
+	return nil
+}

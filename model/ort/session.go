@@ -1,0 +1,171 @@
+package ort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	native "github.com/yalue/onnxruntime_go"
+
+	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/model/onnx"
+)
+
+type session struct {
+	runtime *Runtime
+	outputs int
+	inputs  int
+	mu      sync.RWMutex // held for reading by Run, for writing by Close
+	native  *native.DynamicAdvancedSession
+}
+
+// NewSession loads a graph. The weights' file is mapped, not read: it must not change
+// while the session lives.
+func (r *Runtime) NewSession(graph []byte, folder string) (model.Session, error) {
+	if r.closed.Load() {
+		return nil, fmt.Errorf("load graph: %w", errClosed)
+	}
+	inputs, outputs, err := onnx.Names(graph)
+	if err != nil {
+		return nil, fmt.Errorf("load graph: %w", err)
+	}
+	o, err := r.sessionOptions(folder)
+	if err != nil {
+		return nil, fmt.Errorf("load graph: %w", err)
+	}
+	defer o.Destroy()
+	s, err := native.NewDynamicAdvancedSessionWithONNXData(graph, inputs, outputs, o)
+	if err != nil {
+		return nil, fmt.Errorf("load graph: %w", err)
+	}
+	r.live.Add(1)
+	return &session{runtime: r, inputs: len(inputs), outputs: len(outputs), native: s}, nil
+}
+
+// sessionOptions are the library's options for one session. Free them with Destroy.
+func (r *Runtime) sessionOptions(folder string) (_ *native.SessionOptions, err error) {
+	o, err := native.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.Destroy())
+		}
+	}()
+	if err := o.SetIntraOpNumThreads(r.options.Threads); err != nil {
+		return nil, err
+	}
+	if err := o.SetInterOpNumThreads(1); err != nil {
+		return nil, err
+	}
+	// Shapes change from run to run (frames, text length), so patterns of memory use
+	// do not repeat.
+	if err := o.SetMemPattern(false); err != nil {
+		return nil, err
+	}
+	for key, value := range r.entries(folder) {
+		if err := o.AddSessionConfigEntry(key, value); err != nil {
+			return nil, err
+		}
+	}
+	if r.device == "cuda" {
+		return o, appendCUDA(o)
+	}
+	return o, nil
+}
+
+// entries are session options that have a name only
+// (onnxruntime_session_options_config_keys.h).
+func (r *Runtime) entries(folder string) map[string]string {
+	e := map[string]string{"session.intra_op.allow_spinning": "0"}
+	if folder != "" {
+		e["session.model_external_initializers_file_folder_path"] = folder
+	}
+	if r.options.LowMemory {
+		e["session.disable_prepacking"] = "1"
+	}
+	return e
+}
+
+// Run computes the outputs. A cancelled context ends it between two operators.
+func (s *session) Run(ctx context.Context, inputs ...model.Value) (_ []model.Value, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	in, err := s.natives(inputs)
+	if err != nil {
+		return nil, fmt.Errorf("run graph: %w", err)
+	}
+	out := make([]native.Value, s.outputs)
+	err = s.run(ctx, in, out)
+	runtime.KeepAlive(inputs)
+	values := s.runtime.wrap(out)
+	if err != nil {
+		for _, v := range values {
+			v.Close()
+		}
+		return nil, fmt.Errorf("run graph: %w", err)
+	}
+	return values, nil
+}
+
+// run calls the library and tells it to stop when the context is done.
+func (s *session) run(ctx context.Context, in, out []native.Value) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o, err := native.NewRunOptions()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.Destroy()) }()
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = o.Terminate() // fails for no reason but memory; the run then ends by itself
+	})
+	err = s.native.RunWithOptions(in, out, o)
+	if !stop() {
+		<-done // the options must outlive the call to Terminate
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+func (s *session) natives(inputs []model.Value) ([]native.Value, error) {
+	if s.native == nil {
+		return nil, errClosed
+	}
+	if len(inputs) != s.inputs {
+		return nil, fmt.Errorf("%d inputs given, the graph has %d", len(inputs), s.inputs)
+	}
+	in := make([]native.Value, len(inputs))
+	for i, v := range inputs {
+		own, ok := v.(*value)
+		if !ok || own.native == nil {
+			return nil, fmt.Errorf("input %d is closed or of another runtime", i)
+		}
+		in[i] = own.native
+	}
+	return in, nil
+}
+
+// Close waits for Runs that are under way. It may be called twice.
+func (s *session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.native == nil {
+		return nil
+	}
+	err := s.native.Destroy()
+	s.native = nil
+	s.runtime.live.Add(-1)
+	if err != nil {
+		return fmt.Errorf("close graph: %w", err)
+	}
+	return nil
+}
