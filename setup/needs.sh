@@ -1,0 +1,76 @@
+# What captiond needs that Go does not bring, and whether it is there. Sourced by
+# deps.sh and doctor.sh, so that both ask the same questions. POSIX sh.
+
+ffmpeg_libraries="libavcodec libavdevice libavfilter libavformat libavutil libswresample libswscale"
+
+runtime_version=1.27.0
+runtime_library=lib/libonnxruntime.so.1
+
+# ffmpeg_major LIBRARY: its major version in FFmpeg 5.1, the only one go-astiav v0.16.0 builds with.
+ffmpeg_major() {
+	case $1 in
+	libavcodec | libavdevice | libavformat) echo 59 ;;
+	libavfilter) echo 8 ;;
+	libavutil) echo 57 ;;
+	libswresample) echo 4 ;;
+	libswscale) echo 6 ;;
+	esac
+}
+
+# has_library LIBRARY: is FFmpeg 5.1's development package there?
+has_library() {
+	major=$(ffmpeg_major "$1")
+	pkg-config --exists "$1 >= $major" "$1 < $((major + 1))" 2>/dev/null
+}
+
+# has_compiler: can the C compiler that cgo will call compile and link?
+has_compiler() {
+	echo '#include <stdlib.h>
+int main(void) { return 0; }' | ${CC:-gcc} -x c -o /dev/null - 2>/dev/null
+}
+
+# has_go: is Go there, and new enough for go.mod (or able to fetch what is)?
+has_go() {
+	command -v go >/dev/null && go list -m >/dev/null 2>&1
+}
+
+# runtime_platform: this machine, as the ONNX Runtime package spells it; fails on others.
+runtime_platform() {
+	case $(uname -s)-$(uname -m) in
+	Linux-x86_64) echo x64 ;;
+	Linux-aarch64) echo arm64 ;;
+	*) return 1 ;;
+	esac
+}
+
+runtime_sha256() {
+	case $1 in
+	x64) echo d8aff4aa8abee8fb2abb2f2f2459ffc94461e781e41b9f7c072829dd0d470221 ;;
+	arm64) echo c36bc200e7e6c093b8abb0b34590fbdd8c52fd3fb5e33795b9523ffdde2fce0f ;;
+	esac
+}
+
+# is_runtime FILE PLATFORM: is it the pinned library, byte for byte?
+is_runtime() {
+	[ -f "$1" ] && echo "$(runtime_sha256 "$2")  $1" | sha256sum --check --status 2>/dev/null
+}
+
+# missing_packages: the Debian packages that are needed and not there, on one line.
+missing_packages() {
+	missing=
+	has_compiler || missing="$missing gcc libc6-dev"
+	command -v pkg-config >/dev/null || missing="$missing pkg-config"
+	for library in $ffmpeg_libraries; do
+		has_library "$library" || missing="$missing $library-dev"
+	done
+	[ -s /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+	if platform=$(runtime_platform) && ! is_runtime "$runtime_library" "$platform"; then
+		command -v npm >/dev/null || missing="$missing nodejs npm"
+	fi
+	echo "${missing# }"
+}
+
+# apt_line PACKAGE...: what to type to install them.
+apt_line() {
+	echo "sudo apt-get update && sudo apt-get install -y --no-install-recommends $*"
+}
