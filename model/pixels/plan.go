@@ -58,7 +58,7 @@ func (t Transform) minMaxEdge(w, h int) int {
 
 // target is the size of a squashed picture: the encoder's own.
 func (t Transform) target(cropWidth, cropHeight int) (width, height int) {
-	if t.CropWidth == 0 && (t.Resize == ShortestEdge || t.Resize == MinMax) {
+	if t.Resize == MinMax {
 		return t.Edge, t.Edge
 	}
 	return cropWidth, cropHeight

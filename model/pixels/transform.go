@@ -53,10 +53,9 @@ const (
 	Torchvision
 )
 
-// Limits on a Transform, in pixels. They keep sums of products within 64 bits and a
-// checkpoint from asking for any amount of memory.
+// Limits in pixels: a checkpoint may not ask for any amount of memory.
 const (
-	maxTarget = 1 << 13
+	maxTarget = 1 << 11
 	maxSource = 1 << 20
 )
 
@@ -106,7 +105,9 @@ func microsoft() Transform {
 // Validate says everything that is wrong with a transform.
 func (t Transform) Validate() error {
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("check image transform: "+format, args...)) }
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("check image transform: "+format, args...))
+	}
 	size := func(what string, n, least int) {
 		if n < least || n > maxTarget {
 			bad("%s is %d, not between %d and %d", what, n, least, maxTarget)
@@ -124,6 +125,9 @@ func (t Transform) Validate() error {
 		size("height", t.Height, 1)
 	default:
 		bad("resize %d is unknown", t.Resize)
+	}
+	if (t.Resize == Keep || t.Resize == ShortestEdge) && t.CropWidth == 0 {
+		bad("nothing is cropped, so that pictures of any shape would come out: set do_center_crop and crop_size")
 	}
 	if t.CropWidth != 0 || t.CropHeight != 0 {
 		size("crop width", t.CropWidth, 1)
