@@ -1,0 +1,109 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/captiond/captiond/model/pixels"
+)
+
+// Features are what the image encoder makes of one picture: a vector for the whole and
+// one for each patch. They never change and may be shared by windows and goroutines;
+// they are ordinary memory (605 kB at git-base's shape) and need no closing.
+type Features struct {
+	of     *Model
+	tokens int
+	data   []float32 // [tokens, width]
+}
+
+// encodeBatch is how many pictures go through the encoder in one run. Larger batches
+// were not faster on a CPU, and take more memory and longer to cancel.
+const encodeBatch = 1
+
+// Encode looks at the part of a picture that view says.
+func (m *Model) Encode(ctx context.Context, img *image.RGBA, view pixels.View) (*Features, error) {
+	fs, err := m.EncodeAll(ctx, []*image.RGBA{img}, view)
+	if err != nil {
+		return nil, err
+	}
+	return fs[0], nil
+}
+
+// EncodeAll looks at several pictures, which may differ in size.
+func (m *Model) EncodeAll(ctx context.Context, imgs []*image.RGBA, view pixels.View) ([]*Features, error) {
+	var features []*Features
+	for len(imgs) > 0 {
+		n := m.alike(imgs, view)
+		fs, err := m.encode(ctx, imgs[:n], view)
+		if err != nil {
+			return nil, fmt.Errorf("encode picture: %w", err)
+		}
+		features, imgs = append(features, fs...), imgs[n:]
+	}
+	return features, nil
+}
+
+// alike is how many of the first pictures can share a run.
+func (m *Model) alike(imgs []*image.RGBA, view pixels.View) int {
+	n := 1
+	for n < len(imgs) && n < encodeBatch && m.sizeOf(imgs[n], view) == m.sizeOf(imgs[0], view) {
+		n++
+	}
+	return n
+}
+
+// sizeOf is the size in pixels at which the encoder sees a picture.
+func (m *Model) sizeOf(img *image.RGBA, view pixels.View) image.Point {
+	if img == nil || img.Rect.Empty() {
+		return image.Point{}
+	}
+	w, h := m.transform.Size(img.Rect.Dx(), img.Rect.Dy(), view)
+	return image.Pt(w, h)
+}
+
+// encode runs the encoder on pictures that it sees at one size.
+func (m *Model) encode(ctx context.Context, imgs []*image.RGBA, view pixels.View) ([]*Features, error) {
+	size, patch := m.sizeOf(imgs[0], view), int(m.sizes.Patch)
+	rows, columns := size.Y/patch, size.X/patch
+	if rows == 0 || columns == 0 {
+		return nil, fmt.Errorf("%d x %d pixels are left of it, less than a patch of %d: it is empty or too narrow", size.X, size.Y, patch)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	each := 3 * size.X * size.Y
+	data := make([]float32, len(imgs)*each)
+	for i, img := range imgs {
+		m.transform.Apply(data[i*each:(i+1)*each], img, view)
+	}
+	tokens := 1 + rows*columns
+	out, err := m.run(ctx, m.encoder, []tensor{
+		{floats: data, shape: []int64{int64(len(imgs)), 3, int64(size.Y), int64(size.X)}},
+		{floats: m.positionsFor(rows, columns), shape: []int64{int64(tokens), int64(m.width())}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(out)
+	return m.split(out[0].Float32(), len(imgs), tokens)
+}
+
+// positionsFor is the position table for a grid of patches.
+func (m *Model) positionsFor(rows, columns int) []float32 {
+	return pixels.InterpolatePositions(m.positions, m.grid, m.width(), rows, columns)
+}
+
+// split copies the encoder's output apart.
+func (m *Model) split(data []float32, n, tokens int) ([]*Features, error) {
+	each := tokens * m.width()
+	if len(data) != n*each {
+		return nil, errors.New("the encoder gave another number of features than the picture has patches")
+	}
+	features := make([]*Features, n)
+	for i := range features {
+		features[i] = &Features{of: m, tokens: tokens, data: append([]float32(nil), data[i*each:(i+1)*each]...)}
+	}
+	return features, nil
+}

@@ -1,0 +1,225 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/captiond/captiond/model/wordpiece"
+)
+
+// Style is a kind of beam search. The two score lengths and end differently.
+type Style int
+
+const (
+	// Microsoft is that of microsoft/GenerativeImage2Text, which the published figures
+	// were made with (4 beams): scores are divided by ((5+length)/6)^0.6.
+	Microsoft Style = iota
+	// HuggingFace is that of transformers 4.56.2 with its defaults: scores are divided
+	// by the number of generated tokens.
+	HuggingFace
+)
+
+// String is "microsoft" or "hf".
+func (s Style) String() string {
+	if s == HuggingFace {
+		return "hf"
+	}
+	return "microsoft"
+}
+
+// Request says what text is wanted. The zero value is a caption by greedy search.
+type Request struct {
+	// Prompt is a question; what is generated is the answer. Of a long one the last
+	// 38 tokens are kept.
+	Prompt string
+	// Beams is the width of the beam search; 0 and 1 are greedy search.
+	Beams int
+	// Style is the kind of beam search.
+	Style Style
+	// MaxTokens is the length of prompt and text together in tokens, the begin and end
+	// tokens counted; 0 takes the checkpoint's own.
+	MaxTokens int
+	// Labels are the only texts allowed, searched for greedily; nil allows any text.
+	Labels *Labels
+}
+
+// String states the settings of the search, not the prompt. It is the same for the same
+// settings in every process.
+func (r Request) String() string {
+	s := fmt.Sprintf("beams=%d", max(1, r.Beams))
+	if r.Beams > 1 {
+		s += " style=" + r.Style.String()
+	}
+	if r.MaxTokens > 0 {
+		s += fmt.Sprintf(" max_tokens=%d", r.MaxTokens)
+	}
+	if r.Labels != nil {
+		s += " labels=" + r.Labels.digest
+	}
+	return s
+}
+
+// Text is what was generated.
+type Text struct {
+	Text string
+	// Tokens are the generated ids, without prompt and end token.
+	Tokens []int64
+	// Confidence and MinConfidence are the mean and the least of the probabilities that
+	// the model gave to the generated tokens, the end token among them; 0 where nothing
+	// was generated.
+	Confidence, MinConfidence float64
+	// LogProb is the natural logarithm of their product.
+	LogProb float64
+	// Truncated says that the text ended for want of room, not because it was complete.
+	Truncated bool
+}
+
+// Limits of a Request.
+const (
+	promptTokens = 38 // of a question: Microsoft's max_text_len 40, less begin and end
+	maxBeams     = 64
+)
+
+// Generate searches for one text.
+func (m *Model) Generate(ctx context.Context, p *Prefix, r Request) (Text, error) {
+	texts, err := m.GenerateAll(ctx, p, []Request{r})
+	if err != nil {
+		return Text{}, err
+	}
+	return texts[0], nil
+}
+
+// GenerateAll searches for several texts on one window side by side, which takes little
+// longer than the longest of them alone. The texts are the same as alone.
+func (m *Model) GenerateAll(ctx context.Context, p *Prefix, rs []Request) ([]Text, error) {
+	release, err := p.hold(m)
+	if err != nil {
+		return nil, fmt.Errorf("generate text: %w", err)
+	}
+	defer release()
+	var prompts [][]int64
+	var searches []search
+	for _, r := range rs {
+		if r.Beams < 0 || r.Beams > maxBeams || r.MaxTokens < 0 {
+			return nil, fmt.Errorf("generate text: %d beams and %d tokens are asked for: use 0 to %d beams and no negative number", r.Beams, r.MaxTokens, maxBeams)
+		}
+		prompt := m.prompt(r.Prompt)
+		prompts = append(prompts, prompt)
+		searches = append(searches, m.search(r, len(prompt)))
+	}
+	if err := m.decode(ctx, p, prompts, searches); err != nil {
+		return nil, fmt.Errorf("generate text: %w", err)
+	}
+	texts := make([]Text, len(rs))
+	for i, s := range searches {
+		texts[i] = m.text(s.best())
+	}
+	return texts, nil
+}
+
+// prompt is the begin token and the end of the question; no end token follows.
+func (m *Model) prompt(question string) []int64 {
+	ids := m.vocab.Encode(question)
+	return append([]int64{m.bos}, ids[max(0, len(ids)-promptTokens):]...)
+}
+
+// limit is the length of prompt and text together.
+func (m *Model) limit(r Request) int {
+	limit := m.maxLength
+	if r.MaxTokens > 0 {
+		limit = r.MaxTokens
+	}
+	return min(limit, int(m.sizes.TextPositions))
+}
+
+func (m *Model) search(r Request, prompt int) search {
+	limits := limits{end: m.eos, prompt: prompt, total: m.limit(r)}
+	switch {
+	case prompt >= limits.total:
+		return noRoom{}
+	case r.Labels != nil:
+		return &greedy{limits: limits, labels: r.Labels.root}
+	case r.Beams > 1 && r.Style == HuggingFace:
+		return newHuggingFaceBeam(limits, r.Beams)
+	case r.Beams > 1:
+		return newMicrosoftBeam(limits, r.Beams)
+	}
+	return &greedy{limits: limits}
+}
+
+// text prints what a search found.
+func (m *Model) text(h hypothesis) Text {
+	t := Text{Tokens: h.tokens, Truncated: !h.ended, Text: m.vocab.Decode(h.tokens, wordpiece.DecodeOptions{})}
+	for _, l := range h.logProbs {
+		t.LogProb += l
+		t.Confidence += math.Exp(l)
+	}
+	if n := len(h.logProbs); n > 0 {
+		t.Confidence /= float64(n)
+		least := h.logProbs[0]
+		for _, l := range h.logProbs {
+			least = min(least, l)
+		}
+		t.MinConfidence = math.Exp(least)
+	}
+	return t
+}
+
+// decode runs searches side by side until none asks for more.
+func (m *Model) decode(ctx context.Context, p *Prefix, prompts [][]int64, searches []search) error {
+	var live []search
+	var first [][]int64
+	for i, s := range searches {
+		if _, none := s.(noRoom); !none {
+			live, first = append(live, s), append(first, prompts[i])
+		}
+	}
+	if len(live) == 0 {
+		return nil
+	}
+	r, logits, err := m.start(ctx, p, first)
+	if err != nil {
+		return err
+	}
+	defer func() { r.close() }()
+	asked := make([]int, len(live)) // rows that each live search asked for
+	for i := range asked {
+		asked[i] = 1
+	}
+	for {
+		var tokens, parents []int64
+		live, asked, tokens, parents, err = advance(live, asked, logits)
+		if err != nil || len(live) == 0 {
+			return err
+		}
+		next, l, err := r.fork(ctx, tokens, parents)
+		if err != nil {
+			return err
+		}
+		r.close()
+		r, logits = next, l
+	}
+}
+
+// advance gives each search the logits of its rows and collects the rows that those not
+// yet done ask for next.
+func advance(live []search, asked []int, logits [][]float32) (still []search, rows []int, tokens, parents []int64, err error) {
+	from := 0
+	for i, s := range live {
+		mine := logits[from : from+asked[i]]
+		if !finite(mine) {
+			return nil, nil, nil, nil, errors.New("the model gave numbers that are not finite: are the weights damaged?")
+		}
+		t, p := s.next(mine)
+		if len(t) > 0 {
+			still, rows, tokens = append(still, s), append(rows, len(t)), append(tokens, t...)
+			for _, parent := range p {
+				parents = append(parents, int64(from+parent))
+			}
+		}
+		from += asked[i]
+	}
+	return still, rows, tokens, parents, nil
+}

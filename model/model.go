@@ -1,0 +1,150 @@
+// Package model describes pictures and videos, and answers questions about them, with
+// Microsoft's GIT (Wang et al. 2022, arXiv:2205.14100), from a checkpoint in Hugging
+// Face's layout. The numbers are those of transformers 4.56.2.
+//
+// The work is cut where it can be shared: Encode turns one picture into Features,
+// which any number of windows reuse; Begin turns a window of Features into a Prefix,
+// which any number of questions reuse; Generate then costs only a question's own
+// tokens. The search for a text (greedy, two kinds of beam search, a trie of labels) is
+// Go; the arithmetic is three ONNX graphs, written by model/graph and run by a Runtime.
+//
+// A Model is safe for concurrent use. It holds native memory: close what has a Close.
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/captiond/captiond/model/graph"
+	"github.com/captiond/captiond/model/pixels"
+	"github.com/captiond/captiond/model/wordpiece"
+)
+
+// Model is a checkpoint that was loaded.
+type Model struct {
+	parts
+	runtime               Runtime
+	encoder, prefix, step Session
+}
+
+// parts is what a model takes from its checkpoint.
+type parts struct {
+	name, digest string
+	sizes        graph.Sizes
+	weights      graph.Weights
+	folder       string // of the weights' file, its real path
+	vocab        *wordpiece.Vocab
+	transform    *pixels.Processor
+	grid         int       // patches along the side of the checkpoint's own picture
+	positions    []float32 // [1+grid*grid, V]
+	temporal     []float32 // [frames, V]; empty for an image checkpoint
+	bos, eos     int64
+	maxLength    int // tokens in all, prompt included
+}
+
+// load makes the three sessions, side by side: most of the time goes into copying
+// weights.
+func load(rt Runtime, p parts) (_ *Model, err error) {
+	m := &Model{parts: p, runtime: rt}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	var g errgroup.Group
+	for _, part := range []struct {
+		name    string
+		build   func(graph.Sizes, graph.Weights) ([]byte, error)
+		session *Session
+	}{
+		{"encoder", graph.Encoder, &m.encoder},
+		{"prefix", graph.Prefix, &m.prefix},
+		{"step", graph.Step, &m.step},
+	} {
+		g.Go(func() error {
+			b, err := part.build(p.sizes, p.weights)
+			if err != nil {
+				return fmt.Errorf("build %s: %w", part.name, err)
+			}
+			s, err := rt.NewSession(b, p.folder)
+			if err != nil {
+				return fmt.Errorf("load %s: %w", part.name, err)
+			}
+			*part.session = s
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, fmt.Errorf("open model %s: %w", p.name, err)
+	}
+	return m, nil
+}
+
+// Close frees the model's sessions, after the Runs that are under way.
+func (m *Model) Close() error {
+	var errs []error
+	for _, s := range []Session{m.encoder, m.prefix, m.step} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Name is the checkpoint's name.
+func (m *Model) Name() string { return m.name }
+
+// Digest identifies what the checkpoint holds.
+func (m *Model) Digest() string { return m.digest }
+
+// Frames is the number of frames that a window holds at most: that of the temporal
+// embeddings of a video checkpoint, 1 for an image checkpoint.
+func (m *Model) Frames() int { return max(1, len(m.temporal)/m.width()) }
+
+// Video tells whether the checkpoint has temporal embeddings.
+func (m *Model) Video() bool { return len(m.temporal) > 0 }
+
+// width is the number of features of an image token.
+func (m *Model) width() int { return int(m.sizes.Vision.Hidden) }
+
+// run calls a session with values that the runtime makes from data for this call alone,
+// followed by others, and frees the former.
+func (m *Model) run(ctx context.Context, s Session, own []tensor, others ...Value) ([]Value, error) {
+	inputs := make([]Value, 0, len(own)+len(others))
+	defer func() {
+		for _, v := range inputs[:min(len(own), len(inputs))] {
+			v.Close()
+		}
+	}()
+	for _, t := range own {
+		v, err := t.value(m.runtime)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, v)
+	}
+	return s.Run(ctx, append(inputs, others...)...)
+}
+
+// tensor is the data of an input: floats, or ints where floats is nil.
+type tensor struct {
+	floats []float32
+	ints   []int64
+	shape  []int64
+}
+
+func (t tensor) value(r Runtime) (Value, error) {
+	if t.floats != nil {
+		return r.Floats(t.floats, t.shape...)
+	}
+	return r.Ints(t.ints, t.shape...)
+}
+
+func closeAll(values []Value) {
+	for _, v := range values {
+		v.Close()
+	}
+}

@@ -1,0 +1,166 @@
+package model
+
+import (
+	"math"
+	"slices"
+)
+
+// search looks for one text. It is used by one goroutine.
+type search interface {
+	// next takes the logits after each of the rows asked for last, at first of the
+	// prompt alone, and says which tokens follow which of these rows. None ends it.
+	next(logits [][]float32) (tokens []int64, parents []int)
+	// best is the text found.
+	best() hypothesis
+}
+
+// limits of a search: the end token, and the lengths of the prompt and of prompt and
+// text together.
+type limits struct {
+	end           int64
+	prompt, total int
+}
+
+// hypothesis is a text, its log-probabilities token by token (the end token's last when
+// it has ended) and a beam search's score.
+type hypothesis struct {
+	tokens   []int64
+	logProbs []float64
+	ended    bool
+	score    float64
+}
+
+// grow is the hypothesis with one token more. The receiver stays as it is.
+func (h hypothesis) grow(token int64, logProb, score float64) hypothesis {
+	return hypothesis{
+		tokens:   append(slices.Clone(h.tokens), token),
+		logProbs: append(slices.Clone(h.logProbs), logProb),
+		score:    score,
+	}
+}
+
+// end is the hypothesis after its end token.
+func (h hypothesis) end(logProb, score float64) hypothesis {
+	return hypothesis{
+		tokens:   h.tokens,
+		logProbs: append(slices.Clone(h.logProbs), logProb),
+		ended:    true,
+		score:    score,
+	}
+}
+
+// noRoom is the search after a prompt that fills the whole length.
+type noRoom struct{}
+
+func (noRoom) next([][]float32) ([]int64, []int) { return nil, nil }
+func (noRoom) best() hypothesis                  { return hypothesis{} }
+
+// greedy takes the likeliest token each time: of all, or of those that go on towards a
+// label.
+type greedy struct {
+	limits
+	labels *node // nil allows all tokens
+	found  hypothesis
+}
+
+func (g *greedy) next(logits [][]float32) ([]int64, []int) {
+	l := logits[0]
+	token := g.choose(l)
+	p := float64(l[token]) - logSum(l)
+	if token == g.end {
+		g.found = g.found.end(p, 0)
+		return nil, nil
+	}
+	g.found = g.found.grow(token, p, 0)
+	if g.prompt+len(g.found.tokens) >= g.total {
+		return nil, nil
+	}
+	return []int64{token}, []int{0}
+}
+
+func (g *greedy) best() hypothesis { return g.found }
+
+// choose is the likeliest token. Of a label's tokens, that before is taken again only
+// where nothing else goes on, as in Microsoft's trie_decoder.py.
+func (g *greedy) choose(logits []float32) int64 {
+	if g.labels == nil {
+		return argmax(logits)
+	}
+	before := int64(-1)
+	if n := len(g.found.tokens); n > 0 {
+		before = g.found.tokens[n-1]
+	}
+	token, best := before, math.Inf(-1)
+	for _, t := range g.labels.order {
+		if l := float64(logits[t]); t != before && l > best {
+			token, best = t, l
+		}
+	}
+	g.labels = g.labels.children[token]
+	return token
+}
+
+func argmax(logits []float32) int64 {
+	best := 0
+	for i, l := range logits {
+		if l > logits[best] {
+			best = i
+		}
+	}
+	return int64(best)
+}
+
+// logSum is the logarithm of the sum of exponentials: what turns logits into
+// log-probabilities.
+func logSum(logits []float32) float64 {
+	greatest := float64(slices.Max(logits))
+	sum := 0.0
+	for _, l := range logits {
+		sum += math.Exp(float64(l) - greatest)
+	}
+	return greatest + math.Log(sum)
+}
+
+func finite(rows [][]float32) bool {
+	for _, row := range rows {
+		for _, l := range row {
+			if l-l != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// candidate is a way on: a beam and the token after it.
+type candidate struct {
+	beam    int
+	token   int64
+	logProb float64 // of the token
+	sum     float64 // of the whole text
+}
+
+// candidates are the n likeliest ways on from the beams, the best first; among equals
+// that of the lower beam and token.
+func candidates(beams []hypothesis, logits [][]float32, n int) []candidate {
+	var best []candidate
+	for b, row := range logits {
+		total := logSum(row)
+		for t, l := range row {
+			p := float64(l) - total
+			c := candidate{b, int64(t), p, beams[b].score + p}
+			if len(best) == n && c.sum <= best[n-1].sum {
+				continue
+			}
+			at, _ := slices.BinarySearchFunc(best, c.sum, func(o candidate, sum float64) int {
+				if o.sum >= sum {
+					return -1
+				}
+				return 1
+			})
+			best = slices.Insert(best, at, c)
+			best = best[:min(n, len(best))]
+		}
+	}
+	return best
+}
