@@ -1,0 +1,122 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/captiond/captiond/frames/wire"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"audio.mp4": "no video track", "cover-only.mp4": "cover art", "nomoov.mp4": "damaged or cut off",
+		"huge.mp4": "16384x8704", "absurd.avi": "time stamps are absurd", "magicyuv.avi": "coded as magicyuv",
+		"ffv1.mkv": "coded as ffv1", "hostile/playlist.mp4": "text file", "hostile/concat.mp4": "text file",
+		"hostile/sdp.mp4": "text file", "hostile/dash.mp4": "text file",
+	} {
+		f, err := os.Open(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		start := time.Now()
+		if _, err := Open(f, limits()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%s: refused after %v", name, d)
+		}
+	}
+}
+
+func TestOpenRefusesBytes(t *testing.T) {
+	t.Parallel()
+	for want, b := range map[string][]byte{
+		"empty": nil, "text file": []byte("hello, this is not a video"), "not a video": {0x7f, 'E', 'L', 'F', 0, 1, 2, 3},
+		"damaged or cut off": append([]byte("\x00\x00\x00\x18ftypmp42"), make([]byte, 4000)...),
+	} {
+		if _, err := Open(bytes.NewReader(b), limits()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// TestTruncated: what is there is shown, and what is wrong is said.
+func TestTruncated(t *testing.T) {
+	t.Parallel()
+	for name, least := range map[string]int{"cut.mp4": 1, "cut.mkv": 8, "cut.ts": 8, "bruised.mp4": 10} {
+		c := open(t, name)
+		ps := show(t, c, middles(every10(40))...)
+		t.Logf("%s: %d pictures of %v: %s", name, len(ps), c.Info().Duration, c.Damage())
+		if len(ps) < least {
+			t.Errorf("%s: %d pictures", name, len(ps))
+		}
+		for _, p := range ps {
+			if n := number(p); time.Duration(n)*100*time.Millisecond != p.PTS.Round(time.Millisecond) {
+				t.Errorf("%s: picture %d at %v", name, n, p.PTS)
+			}
+		}
+		if c.Damage() == "" && name != "cut.ts" {
+			t.Errorf("%s: nothing is said to be wrong", name)
+		}
+	}
+}
+
+type panics struct{ *bytes.Reader }
+
+func (p panics) Read(b []byte) (int, error) {
+	if p.Len() < int(p.Size())/2 {
+		panic("the disk is gone")
+	}
+	return p.Reader.Read(b[:min(len(b), 256)])
+}
+
+type fails struct{ *bytes.Reader }
+
+func (f fails) Read(b []byte) (int, error) {
+	if f.Len() < int(f.Size())/2 {
+		return 0, errors.New("input/output error")
+	}
+	return f.Reader.Read(b[:min(len(b), 256)])
+}
+
+// TestBrokenInput: a reader that fails or panics costs the clip, not the process.
+func TestBrokenInput(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("testdata/h264-b.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(c *Clip, err error) string {
+		if err != nil {
+			return err.Error()
+		}
+		defer c.Close()
+		return c.Damage()
+	}
+	if s := said(Open(panics{bytes.NewReader(b)}, limits())); !strings.Contains(s, "the disk is gone") {
+		t.Error(s)
+	}
+	if s := said(Open(fails{bytes.NewReader(b)}, limits())); !strings.Contains(s, "input/output error") {
+		t.Error(s)
+	}
+}
+
+func TestShowStops(t *testing.T) {
+	t.Parallel()
+	c, stop := open(t, "h264.mp4"), errors.New("stop")
+	n := 0
+	err := c.Show([]time.Duration{0, time.Second, 2 * time.Second}, func(wire.Picture) error { n++; return stop })
+	if !errors.Is(err, stop) || n != 1 {
+		t.Errorf("%v after %d pictures", err, n)
+	}
+	if err := c.Show([]time.Duration{time.Second, 0}, nil); err == nil {
+		t.Error("instants that do not ascend were taken")
+	}
+}

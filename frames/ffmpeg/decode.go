@@ -1,0 +1,144 @@
+package ffmpeg
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/asticode/go-astiav"
+)
+
+// decoder turns the packets of an input into pictures, in the order they are shown.
+type decoder struct {
+	in       *input
+	tl       *timeline // nil while the file's times are not known yet
+	codec    *astiav.CodecContext
+	clock    clock
+	packets  int // of the track, read so far
+	pictures int // received so far, from the beginning of the file
+	last     int64
+	held     bool // the input's packet has been read but not sent
+	ended    bool
+	faults   int   // packets and pictures that were damaged
+	first    int64 // when the first of them was, or none
+	tick     func(frames int)
+	live     *live
+}
+
+func newDecoder(in *input, tl *timeline, l Limits, lv *live) (*decoder, error) {
+	d := &decoder{in: in, tl: tl, clock: newClock(in), last: none, first: none, live: lv}
+	d.codec = astiav.AllocCodecContext(in.codec)
+	if d.codec == nil {
+		return nil, errors.New("open decoder: out of memory")
+	}
+	lv.decoders++
+	if err := d.open(l); err != nil {
+		d.close()
+		return nil, fmt.Errorf("open decoder %s: %w", in.codec.Name(), err)
+	}
+	return d, nil
+}
+
+func (d *decoder) open(l Limits) error {
+	if err := d.in.track.CodecParameters().ToCodecContext(d.codec); err != nil {
+		return err
+	}
+	setPacketTimeBase(d.codec, d.in.track)
+	options := astiav.NewDictionary()
+	defer options.Free()
+	if err := set(options, "max_pixels", strconv.Itoa(l.MaxPixels), "threads", strconv.Itoa(l.Threads)); err != nil {
+		return err
+	}
+	return d.codec.Open(d.in.codec, options)
+}
+
+func (d *decoder) close() {
+	d.codec.Free()
+	d.live.decoders--
+}
+
+// next receives the next picture that is whole and returns its time in ticks. At the end
+// of the track the error is astiav.ErrEof.
+func (d *decoder) next(f *astiav.Frame) (int64, error) {
+	for {
+		f.Unref()
+		err := d.codec.ReceiveFrame(f)
+		switch {
+		case err == nil:
+			at := d.at(f)
+			if d.tick != nil {
+				d.tick(1)
+			}
+			if !broken(f) {
+				return at, nil
+			}
+			d.fault()
+		case errors.Is(err, astiav.ErrEagain):
+			d.feed()
+		case errors.Is(err, astiav.ErrEof):
+			return 0, astiav.ErrEof
+		default:
+			d.fault()
+			if d.ended && d.faults > maxFaults {
+				return 0, astiav.ErrEof
+			}
+		}
+	}
+}
+
+// maxFaults bounds how often a decoder may fail while it is being emptied.
+const maxFaults = 1 << 16
+
+// feed sends the next packet, or the end of the track. An input that cannot be read
+// further ends the track: the scan has said so in the clip's damage.
+func (d *decoder) feed() {
+	p, err := d.packet()
+	if err != nil {
+		d.ended = true
+		_ = d.codec.SendPacket(nil) // refused only when it was sent before
+		return
+	}
+	if d.tick != nil {
+		d.tick(0)
+	}
+	if p.Size() == 0 {
+		return
+	}
+	s := d.clock.read(p)
+	p.SetPts(s.pts)
+	p.SetDts(s.dts)
+	d.packets++
+	if err := d.codec.SendPacket(p); err != nil {
+		d.fault()
+	}
+}
+
+func (d *decoder) packet() (*astiav.Packet, error) {
+	if d.held {
+		d.held = false
+		return d.in.packet, nil
+	}
+	return d.in.next(nil)
+}
+
+func (d *decoder) fault() {
+	if d.faults++; d.faults == 1 {
+		d.first = d.last
+	}
+}
+
+// at is a received picture's time: its PTS, or where the container has none its place in
+// the order. It never goes back.
+func (d *decoder) at(f *astiav.Frame) int64 {
+	at := f.Pts()
+	if at == none {
+		at = bestEffort(f)
+	}
+	if d.tl != nil && d.tl.counted {
+		at = d.tl.order[min(d.pictures, len(d.tl.order)-1)]
+	}
+	d.pictures++
+	at = max(at, d.last) // none is the least number
+	d.last = at
+	return at
+}

@@ -1,0 +1,154 @@
+package ffmpeg
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/captiond/captiond/frames/wire"
+)
+
+// seekGap is how many packets must be saved for a seek to be worth a new decoder.
+const seekGap = 24
+
+// Show yields the pictures on screen at the given instants, which ascend: for each the
+// picture with the greatest PTS not after it, the first picture before that, the last one
+// to the end. Each distinct picture is yielded once with the instants it stands for; its
+// Pixels belong to the caller. Any number of calls may follow each other; going forward
+// costs least. Show ends with the error of yield, if it returns one.
+func (c *Clip) Show(instants []time.Duration, yield func(wire.Picture) error) error {
+	if !slices.IsSorted(instants) {
+		return errors.New("show clip: the instants must ascend")
+	}
+	for i := 0; i < len(instants); {
+		if err := c.reach(instants[i]); err != nil {
+			return err
+		}
+		n := c.standing(instants[i:])
+		p, err := convert(c.in.track, c.cur.frame, c.limits.MaxPixels, &c.live)
+		if err != nil {
+			return err
+		}
+		p.First, p.Count, p.PTS = i, n, c.tl.time(c.cur.at)
+		if err := yield(p); err != nil {
+			return err
+		}
+		c.tick(0, 0)
+		i += n
+	}
+	return nil
+}
+
+// standing counts the instants, of which the first is on screen now, that come before the
+// next picture.
+func (c *Clip) standing(instants []time.Duration) int {
+	if c.ended {
+		return len(instants)
+	}
+	next := c.tl.time(c.ahead.at)
+	n := 1
+	for n < len(instants) && instants[n] < next {
+		n++
+	}
+	return n
+}
+
+// reach brings the picture of an instant on screen.
+func (c *Clip) reach(t time.Duration) error {
+	if err := c.approach(t); err != nil {
+		return err
+	}
+	for !c.ended && (!c.cur.ok || c.tl.time(c.ahead.at) <= t) {
+		c.advance()
+	}
+	if !c.cur.ok {
+		return errors.New("no picture could be decoded: the file is damaged, copy it again")
+	}
+	return nil
+}
+
+// approach makes the decoder stand before the picture of an instant: where it is, at a key
+// picture, or at the beginning of the file, whichever is least work.
+func (c *Clip) approach(t time.Duration) error {
+	late := c.cur.ok && c.cur.at > c.tl.start && c.tl.time(c.cur.at) > t
+	k := c.tl.before(t)
+	if c.jump && k > 0 && (late || c.tl.keys[k].packet-c.dec.packets > seekGap) {
+		found, err := c.seek(k)
+		if found || err != nil {
+			return err
+		}
+		c.jump = false // this file's index is not to be trusted
+		return c.restart()
+	}
+	if late {
+		return c.restart()
+	}
+	return nil
+}
+
+// seek begins to decode at the k-th key, or at one of the two before it where that does
+// not prove to be the same as decoding all. found is false where none will do; the decoder
+// is then of no use.
+func (c *Clip) seek(k int) (found bool, err error) {
+	c.stop()
+	for try := k; try > max(0, k-3); try-- {
+		landed, ok := c.land(c.tl.keys[try], c.tl.keys[k].packet)
+		if !ok {
+			continue
+		}
+		if err := c.resume(landed); err != nil {
+			return false, err
+		}
+		if c.ahead.ok && c.ahead.at == landed.pts {
+			return true, nil
+		}
+		c.stop()
+	}
+	return false, nil
+}
+
+// land seeks and reads up to the first key packet, which stays in the input. It must be
+// one that the scan saw, not after the packet limit.
+func (c *Clip) land(k key, limit int) (key, bool) {
+	at := k.pts
+	if k.dts != none && strings.HasPrefix(c.in.format.InputFormat().Name(), "mov") {
+		at = k.dts // mov's index is in decoding order
+	}
+	if err := c.in.format.SeekFrame(c.in.track.Index(), at, astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
+		return key{}, false
+	}
+	for {
+		p, err := c.in.next(nil)
+		if err != nil {
+			return key{}, false
+		}
+		c.tick(1, 0)
+		if !p.Flags().Has(astiav.PacketFlagKey) {
+			continue
+		}
+		i, known := c.tl.find(p.Pts())
+		if !known || c.tl.keys[i].packet > limit {
+			return key{}, false
+		}
+		return c.tl.keys[i], true
+	}
+}
+
+// resume decodes from the key packet in the input. Pictures that come before the key on
+// screen lack what they refer to and are passed over: of an open GOP, the leading ones.
+func (c *Clip) resume(k key) error {
+	dec, err := newDecoder(c.in, c.tl, c.limits, &c.live)
+	if err != nil {
+		return err
+	}
+	dec.held, dec.packets = true, k.packet
+	c.begin(dec)
+	for !c.ended && c.ahead.at < k.pts {
+		c.cur.ok, c.ahead.ok = false, false
+		c.advance()
+	}
+	return nil
+}
