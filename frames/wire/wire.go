@@ -1,9 +1,39 @@
-// Package wire is what a decode child and its parent say to each other over two
-// pipes. The parent trusts nothing that it reads: every length is bounded before
-// memory is taken and every field is checked.
+// Package wire is what a decode child and its parent say to each other over two pipes:
+// requests from the parent (Open, Show), reports from the child (Ready, Opened, Progress,
+// Shown, Failure, and Pictures, which are binary; the rest is JSON). The child has parsed a
+// stranger's file, so its parent trusts nothing that it reads: every length is bounded
+// before memory is taken, every field checked, every string cleaned.
+//
+// A Writer may be used by several goroutines at once, a Reader by one.
 package wire
 
 import "time"
+
+// The descriptors that a child inherits, after standard input, output and error.
+const (
+	InputFD   = 3 // the file to decode, for reading
+	RequestFD = 4 // a pipe of requests, for reading
+	ReportFD  = 5 // a pipe of reports, for writing
+)
+
+// Bounds on what may be said. They are generous: what is beyond them is an attack or a
+// mistake.
+const (
+	// MaxSide is the largest width or height of a picture, in pixels.
+	MaxSide = 1 << 16
+	// MaxTime bounds every time stamp, on both sides of zero.
+	MaxTime = 100 * 365 * 24 * time.Hour
+
+	maxRequest = 4 << 20  // bytes of a request: as many instants as fit
+	maxReport  = 64 << 10 // bytes of a report other than a Picture
+	maxName    = 64       // bytes of a container's, codec's or library's name
+	maxTitle   = 256      // bytes of a title
+	maxMessage = 1024     // bytes of a Damage or a Failure's Message
+	maxNames   = 32       // libraries
+)
+
+// A Message is one of the types below.
+type Message interface{ kind() kind }
 
 // Open is the parent's first message: how to open the clip whose bytes are behind the
 // inherited descriptor.
@@ -37,7 +67,8 @@ type Opened struct {
 	Damage    string        `json:"damage,omitempty"`
 }
 
-// Picture is one frame: packed RGB, len(Pixels) == 3*Width*Height.
+// Picture is one frame as the child sends it: packed RGB, len(Pixels) == 3*Width*Height.
+// A Reader gives it as a Frame.
 type Picture struct {
 	First, Count  int           // the instants of the request it stands for
 	PTS           time.Duration // on the clip's timeline
@@ -62,3 +93,27 @@ type Shown struct {
 type Failure struct {
 	Message string `json:"message"`
 }
+
+// kind is the byte that names a message's type.
+type kind byte
+
+const (
+	kindOpen     kind = 'O'
+	kindShow     kind = 'S'
+	kindReady    kind = 'r'
+	kindOpened   kind = 'o'
+	kindPicture  kind = 'p'
+	kindProgress kind = 'w'
+	kindShown    kind = 's'
+	kindFailure  kind = 'f'
+)
+
+func (Open) kind() kind     { return kindOpen }
+func (Show) kind() kind     { return kindShow }
+func (Ready) kind() kind    { return kindReady }
+func (Opened) kind() kind   { return kindOpened }
+func (Picture) kind() kind  { return kindPicture }
+func (Frame) kind() kind    { return kindPicture }
+func (Progress) kind() kind { return kindProgress }
+func (Shown) kind() kind    { return kindShown }
+func (Failure) kind() kind  { return kindFailure }
