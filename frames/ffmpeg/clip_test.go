@@ -78,8 +78,9 @@ func number(p wire.Picture) int {
 
 // truth is what ffprobe says: the pictures' PTS and the end, from the first one on.
 type truth struct {
-	pts []time.Duration
-	end time.Duration
+	pts   []time.Duration
+	first time.Duration // the first PTS as it is in the file
+	end   time.Duration // on the file's own time
 }
 
 func truths(t *testing.T) map[string]truth {
@@ -97,6 +98,9 @@ func truths(t *testing.T) map[string]truth {
 			if p != "" && p != "N/A" {
 				tr.pts = append(tr.pts, seconds(t, p))
 			}
+		}
+		if len(tr.pts) > 0 {
+			tr.first = tr.pts[0]
 		}
 		for i := len(tr.pts) - 1; i >= 0; i-- {
 			tr.pts[i] -= tr.pts[0]

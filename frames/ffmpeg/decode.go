@@ -21,6 +21,7 @@ type decoder struct {
 	ended    bool
 	faults   int   // packets and pictures that were damaged
 	first    int64 // when the first of them was, or none
+	suspect  int   // how many of the pictures to come may be spoilt by a fault
 	tick     func(frames int)
 	live     *live
 }
@@ -69,10 +70,9 @@ func (d *decoder) next(f *astiav.Frame) (int64, error) {
 			if d.tick != nil {
 				d.tick(1)
 			}
-			if !broken(f) {
+			if d.whole(f) {
 				return at, nil
 			}
-			d.fault()
 		case errors.Is(err, astiav.ErrEagain):
 			d.feed()
 		case errors.Is(err, astiav.ErrEof):
@@ -85,6 +85,25 @@ func (d *decoder) next(f *astiav.Frame) (int64, error) {
 		}
 	}
 }
+
+// whole reports whether a picture may be shown. After a fault those that refer to what was
+// lost are passed over, up to the next key picture: the last good one stays on screen.
+func (d *decoder) whole(f *astiav.Frame) bool {
+	switch {
+	case broken(f):
+		d.fault()
+		return false
+	case f.KeyFrame():
+		d.suspect = 0
+	case d.suspect > 0:
+		d.suspect--
+		return false
+	}
+	return true
+}
+
+// maxSuspect ends the suspicion in streams that have no key pictures but refresh in parts.
+const maxSuspect = 250
 
 // maxFaults bounds how often a decoder may fail while it is being emptied.
 const maxFaults = 1 << 16
@@ -122,6 +141,7 @@ func (d *decoder) packet() (*astiav.Packet, error) {
 }
 
 func (d *decoder) fault() {
+	d.suspect = maxSuspect
 	if d.faults++; d.faults == 1 {
 		d.first = d.last
 	}

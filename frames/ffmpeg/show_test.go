@@ -3,8 +3,12 @@ package ffmpeg
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/captiond/captiond/frames/wire"
 )
 
 // barcodes are the clips whose n-th picture carries the number first+n. Where ffprobe's
@@ -93,5 +97,88 @@ func TestSeekChangesNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVariableRate: pictures that come at uneven times; those left out of forty are known.
+func TestVariableRate(t *testing.T) {
+	t.Parallel()
+	known := truths(t)
+	for _, name := range []string{"vfr.mp4", "vfr.mkv"} {
+		ps := show(t, open(t, name), middles(known[name])...)
+		if len(ps) != len(known[name].pts) {
+			t.Fatalf("%s: %d pictures, want %d", name, len(ps), len(known[name].pts))
+		}
+		for i, p := range ps {
+			want := i
+			if i >= 8 {
+				want = 3*i - 15
+			}
+			if n := number(p); n != want || (p.PTS-known[name].pts[i]).Abs() > time.Millisecond {
+				t.Errorf("%s: picture %d is %d at %v, want %d at %v", name, i, n, p.PTS, want, known[name].pts[i])
+			}
+		}
+	}
+}
+
+// TestDuration compares with the end of the last packet as ffprobe sees it.
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	known := truths(t)
+	for name := range barcodes(t) {
+		if strings.HasSuffix(name, ".avi") || strings.HasSuffix(name, ".flv") || strings.HasSuffix(name, ".wmv") || strings.HasSuffix(name, ".mpg") {
+			continue // not all of their packets have a duration
+		}
+		want := known[name].end - known[name].first
+		if d := open(t, name).Info().Duration; (d - want).Abs() > 2*time.Millisecond {
+			t.Errorf("%s: %v long, want %v", name, d, want)
+		}
+	}
+	for name, want := range map[string]time.Duration{"h264.avi": 4 * time.Second, "h264-nopts.avi": 4 * time.Second,
+		"mpeg4-b.avi": 3 * time.Second, "wmv2.wmv": 3 * time.Second, "flv1.flv": 3 * time.Second, "h264-b.flv": 4 * time.Second,
+		"mpeg1.mpg": 1600 * time.Millisecond, "mpeg2.mpg": 1600 * time.Millisecond} {
+		if d := open(t, name).Info().Duration; (d - want).Abs() > 2*time.Millisecond {
+			t.Errorf("%s: %v long, want %v", name, d, want)
+		}
+	}
+}
+
+// TestStanding: each distinct picture once, with the instants it stands for.
+func TestStanding(t *testing.T) {
+	t.Parallel()
+	at := []time.Duration{-time.Second, 0, 99 * time.Millisecond, 100 * time.Millisecond, 3950 * time.Millisecond, time.Hour, 99 * time.Hour}
+	got := [][3]int{}
+	for _, p := range show(t, open(t, "h264-b.mp4"), at...) {
+		got = append(got, [3]int{p.First, p.Count, number(p)})
+	}
+	want := [][3]int{{0, 3, 0}, {3, 1, 1}, {4, 3, 39}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestInfo(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"h264-b.mkv", "h264-b.mov"} {
+		i := open(t, name).Info()
+		if i.Codec != "h264" || i.Title != "a tiny clip" || !i.Created.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+			t.Errorf("%s: %+v", name, i)
+		}
+	}
+	if i := open(t, "two.mkv").Info(); i.Width != 128 {
+		t.Errorf("the track that is not the default was taken: %+v", i)
+	}
+}
+
+// TestProgress: a reader slow enough that work takes seconds is told of.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	c := open(t, "h264.mp4")
+	n := 0
+	c.limits.Progress = func(p wire.Progress) { n++ }
+	c.said = time.Time{}
+	show(t, c, 3*time.Second)
+	if n != 1 || c.work.Frames == 0 || c.work.Packets < 40 {
+		t.Errorf("told %d times, %+v", n, c.work)
 	}
 }

@@ -97,7 +97,7 @@ video 12 $X264 -vf transpose=cclock_flip transpose.mp4 && matrix transpose.mp4 0
 video 12 $X264 -vf transpose=clock_flip transverse.mp4 && matrix transverse.mp4 0 -1 -1 0
 video 12 $X264 -vf setsar=64/45 sar.mp4
 video 12 $X264 -vf transpose=cclock,setsar=3/4 sar-turn.mp4 && matrix sar-turn.mp4 0 1 -1 0
-ff -f lavfi -i "$(bars 130x98 10 12),crop=129:97:0:0" -c:v libx264 -pix_fmt yuv444p -crf 20 odd.mkv
+ff -f lavfi -i "$(bars 130x98 10 12),format=yuv444p,crop=129:97:0:0:exact=1" -c:v libx264 -pix_fmt yuv444p -crf 20 odd.mkv
 ff -f lavfi -i "color=black:s=128x96:r=20:d=1.2,format=yuv420p,geq=lum='if(lt(X,mod(N*4\,128)),235,16)':cb=128:cr=128,interlace" $X264 -x264-params tff=1 interlaced.mp4
 
 # pictures: colour. 220,40,40 in each matrix, range and depth
@@ -113,7 +113,7 @@ red red-none.mp4 bt601 tv yuv420p libx264
 ff -f lavfi -i "$(flat 0xdc2828 64x48 3)" -c:v libx264rgb -crf 4 red-rgb.mkv
 ff -f lavfi -i "$(flat 0x808080 64x48 3),format=gray" -c:v libx264 -crf 8 grey.mkv
 ff -f lavfi -i "$(flat 0xdc2828 64x48 2),format=rgba,colorchannelmixer=aa=0.5" -c:v prores_ks -profile:v 4 -pix_fmt yuva444p10le -color_range tv -colorspace smpte170m alpha.mov
-ff -f lavfi -i "$(flat 0xdc2828 64x48 3)" gif-red.gif
+ff -f lavfi -i "$(flat 0xdc2828 64x48 3)" -vf "split[a][b];[a]palettegen[p];[b][p]paletteuse" gif-red.gif
 # HDR: a grey of 203 cd/m2 (the reference white) and of 1000 cd/m2 side by side, as code values of PQ and HLG
 hdr() { ff -f lavfi -i "color=black:s=64x48:r=10:d=0.3,format=yuv420p10le,geq=lum='if(lt(X\,32)\,$2\,$3)':cb=512:cr=512" -c:v libx265 -crf 8 \
   -x265-params "log-level=none:colorprim=bt2020:transfer=$4:colormatrix=bt2020nc:range=limited" -color_range tv -colorspace bt2020nc -color_primaries bt2020 -color_trc "$4" "$1"; }
@@ -128,7 +128,7 @@ ff -f lavfi -i "sine=d=1" -c:a aac -b:a 16k audio.mp4
 ff -i h264-b.mp4 -f lavfi -i "sine=d=4" -c:v copy -c:a aac -b:a 8k -ac 1 sound.mkv
 
 # damage and malice
-size=$(stat -c %s h264-b.mp4); head -c $((size * 6 / 10)) h264-b.mp4 > cut.mp4
+size=$(stat -c %s h264-b.mp4); head -c $((size * 17 / 20)) h264-b.mp4 > cut.mp4
 size=$(stat -c %s h264-b.mkv); head -c $((size * 6 / 10)) h264-b.mkv > cut.mkv
 size=$(stat -c %s h264-b.ts); head -c $((size * 6 / 10)) h264-b.ts > cut.ts
 size=$(stat -c %s h264.mp4); head -c $((size * 6 / 10)) h264.mp4 > nomoov.mp4
