@@ -3,6 +3,8 @@ package wordpiece
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -53,10 +55,11 @@ func (d *draft) checkModel() error {
 
 // placeModel gives the model's own tokens their places.
 func (d *draft) placeModel(v *Vocab) error {
-	var errs []error
-	for token, id := range d.ids {
+	var errs problems
+	for _, token := range slices.Sorted(maps.Keys(d.ids)) {
+		id := d.ids[token]
 		if err := v.place(token, id); err != nil {
-			errs = append(errs, err)
+			errs.add(err)
 			continue
 		}
 		v.widest = max(v.widest, len(token))
@@ -64,7 +67,7 @@ func (d *draft) placeModel(v *Vocab) error {
 			v.pieces[rest] = id
 		}
 	}
-	return errors.Join(errs...)
+	return errs.join()
 }
 
 // placeAdded gives the added tokens their places and rules. The first to declare a token
@@ -124,9 +127,30 @@ func (v *Vocab) place(token string, id int64) error {
 		v.tokens = append(v.tokens, "")
 	}
 	if other := v.tokens[id]; other != "" {
-		return fmt.Errorf("tokens %.40q and %.40q share id %d", min(token, other), max(token, other), id)
+		return fmt.Errorf("tokens %.40q and %.40q share id %d", other, token, id)
 	}
 	v.tokens[id] = token
 	v.ids[token] = id
 	return nil
+}
+
+// problems are what is wrong with a vocabulary, as many as a person reads.
+type problems struct {
+	errs []error
+	more int
+}
+
+func (p *problems) add(err error) {
+	if len(p.errs) == 20 {
+		p.more++
+		return
+	}
+	p.errs = append(p.errs, err)
+}
+
+func (p *problems) join() error {
+	if p.more > 0 {
+		return errors.Join(append(p.errs, fmt.Errorf("and %d more", p.more))...)
+	}
+	return errors.Join(p.errs...)
 }

@@ -42,7 +42,10 @@ func New(f Files) (*Vocab, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v, f.agree(v)
+	if err := f.agree(v); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 func (f Files) check() error {
