@@ -1,0 +1,48 @@
+package pipeline
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/captiond/captiond/frames"
+)
+
+// shown is one step of a Show.
+type shown struct {
+	sample frames.Sample
+	err    error
+}
+
+// ahead runs show in a goroutine that is at most readAhead frames in front of the loop
+// over it, and waits for that goroutine before the loop ends.
+func ahead(
+	ctx context.Context,
+	show func(context.Context, []time.Duration) iter.Seq2[frames.Sample, error],
+	at []time.Duration,
+) iter.Seq2[frames.Sample, error] {
+	return func(yield func(frames.Sample, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		queue := make(chan shown, readAhead)
+		go func() {
+			defer close(queue)
+			for s, err := range show(ctx, at) {
+				select {
+				case queue <- shown{s, err}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		defer func() {
+			cancel()
+			for range queue { // closed by the goroutine as its last act
+			}
+		}()
+		for s := range queue {
+			if !yield(s.sample, s.err) {
+				return
+			}
+		}
+	}
+}

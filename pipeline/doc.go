@@ -1,0 +1,12 @@
+// Package pipeline is the way of a frame: from a clip's pictures, through the windows
+// that are looked at and the model that says what it sees, to the events that leave.
+//
+// A clip is asked for the frames on screen at the instants that its windows need
+// (frames.Window.Instants). One goroutine reads them a few ahead, so that decoding and
+// encoding overlap; the caller's goroutine encodes each distinct frame once, however
+// many instants and windows it stands for, and generates a window's text as soon as
+// its last frame is there. Files wait: nothing is dropped, nothing is reordered.
+//
+// The package is pure Go and knows neither FFmpeg nor ONNX Runtime nor NATS: what it
+// needs of them is declared here, where it is used.
+package pipeline

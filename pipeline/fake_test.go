@@ -1,0 +1,126 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"image"
+	"iter"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/captiond/captiond/frames"
+	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/model/pixels"
+	"github.com/captiond/captiond/sinks"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// scripted is a clip of frames at known PTS. It breaks off with err before the frame of
+// that number, where err is set.
+type scripted struct {
+	pts     []time.Duration
+	end     time.Duration
+	breakAt int
+	err     error
+	sent    atomic.Int64
+}
+
+func (c *scripted) Info() frames.Info { return frames.Info{Duration: c.end} }
+
+// onScreen is the number of the frame on screen at t.
+func (c *scripted) onScreen(t time.Duration) int {
+	n := 0
+	for i, p := range c.pts {
+		if p <= t {
+			n = i
+		}
+	}
+	return n
+}
+
+func (c *scripted) Show(ctx context.Context, at []time.Duration) iter.Seq2[frames.Sample, error] {
+	return func(yield func(frames.Sample, error) bool) {
+		for i := 0; i < len(at); {
+			n, first := c.onScreen(at[i]), i
+			for i < len(at) && c.onScreen(at[i]) == n {
+				i++
+			}
+			if c.err != nil && n >= c.breakAt {
+				yield(frames.Sample{}, c.err)
+				return
+			}
+			c.sent.Add(1)
+			img := image.NewRGBA(image.Rect(0, 0, 1, 1))
+			s := frames.Sample{Frame: frames.Frame{Image: img, PTS: c.pts[n]}, First: first, Count: i - first}
+			if !yield(s, nil) || ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+// steady is a clip of n frames, rate of them a second.
+func steady(n int, rate time.Duration) *scripted {
+	c := &scripted{end: time.Duration(n) * time.Second / rate}
+	for i := range n {
+		c.pts = append(c.pts, time.Duration(i)*time.Second/rate)
+	}
+	return c
+}
+
+// parrot is a model that counts what it is asked for and repeats its prompt.
+type parrot struct {
+	encoded, begun, pictures, generated atomic.Int64
+	windows                             [][]*model.Features
+	fail                                error
+}
+
+func (p *parrot) Encode(context.Context, *image.RGBA, pixels.View) (*model.Features, error) {
+	p.encoded.Add(1)
+	return new(model.Features), p.fail
+}
+
+func (p *parrot) Begin(_ context.Context, fs []*model.Features) (*model.Prefix, error) {
+	p.begun.Add(1)
+	p.windows = append(p.windows, fs)
+	return new(model.Prefix), nil
+}
+
+func (p *parrot) BeginPicture(context.Context, *model.Features) (*model.Prefix, error) {
+	p.pictures.Add(1)
+	return new(model.Prefix), nil
+}
+
+func (p *parrot) Generate(_ context.Context, _ *model.Prefix, r model.Request) (model.Text, error) {
+	p.generated.Add(1)
+	return model.Text{Text: "heard " + r.Prompt, Confidence: 0.5, MinConfidence: 0.25}, nil
+}
+
+// job is a job with the parrot whose events are kept.
+func job(p *parrot, samples int) (Job, *[]sinks.Event) {
+	events := new([]sinks.Event)
+	return Job{
+		Input: Input{Source: "file-0123456789ab", Title: "clip.mp4"},
+		Voice: Voice{Captioner: p, Name: "parrot@000000000000", Samples: samples},
+		Emit:  func(e sinks.Event) error { *events = append(*events, e); return nil },
+	}, events
+}
+
+func captions(t *testing.T, events []sinks.Event) []*sinks.Caption {
+	t.Helper()
+	var cs []*sinks.Caption
+	for _, e := range events {
+		c, ok := e.(*sinks.Caption)
+		if !ok {
+			t.Fatalf("a %T among captions", e)
+		}
+		cs = append(cs, c)
+	}
+	return cs
+}
+
+var errBroken = errors.New("decoder was killed")
