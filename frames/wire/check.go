@@ -82,11 +82,10 @@ func plausible(t time.Duration) bool { return -MaxTime <= t && t <= MaxTime }
 // (no control characters, no marks that turn the direction of writing), at most limit
 // bytes.
 func clean(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, s[:min(len(s), limit)])
-	return strings.ToValidUTF8(strings.TrimSpace(s[:min(len(s), limit)]), "")
+	}, s[:min(len(s), limit)]))
 }
