@@ -25,7 +25,7 @@ func shape(s *astiav.Stream, f *astiav.Frame, maxPixels int) (width, height int)
 		return w, h
 	}
 	ratio := float64(num) / float64(den)
-	if wide := float64(w) * ratio; wide*float64(h) <= float64(maxPixels) {
+	if wide := float64(w) * ratio; wide*float64(h) <= float64(maxPixels) && wide <= wire.MaxSide {
 		return max(1, int(math.Round(wide))), h
 	}
 	return w, max(1, int(math.Round(float64(h)/ratio)))
@@ -189,24 +189,12 @@ func convert(s *astiav.Stream, f *astiav.Frame, maxPixels int, l *live) (wire.Pi
 
 // run sends one picture through a chain of filters.
 func run(g *astiav.FilterGraph, chain string, in, out *astiav.Frame) error {
-	src, err := g.NewFilterContext(astiav.FindFilterByName("buffer"), "in", astiav.FilterArgs{
-		"video_size":   fmt.Sprintf("%dx%d", in.Width(), in.Height()),
-		"pix_fmt":      fmt.Sprint(int(in.PixelFormat())),
-		"time_base":    "1/1000000",
-		"pixel_aspect": "1/1",
-	})
+	src, sink, err := build(g, chain, in)
 	if err != nil {
 		return err
 	}
 	defer src.Free()
-	sink, err := g.NewFilterContext(astiav.FindFilterByName("buffersink"), "out", nil)
-	if err != nil {
-		return err
-	}
 	defer sink.Free()
-	if err := connect(g, chain, src, sink); err != nil {
-		return err
-	}
 	if err := src.BuffersrcAddFrame(in, astiav.NewBuffersrcFlags(astiav.BuffersrcFlagKeepRef)); err != nil {
 		return err
 	}
@@ -214,6 +202,32 @@ func run(g *astiav.FilterGraph, chain string, in, out *astiav.Frame) error {
 		return err
 	}
 	return sink.BuffersinkGetFrame(out, astiav.NewBuffersinkFlags())
+}
+
+// build makes a graph of a chain for pictures like the one given. The ends are freed by
+// the caller, before the graph.
+func build(g *astiav.FilterGraph, chain string, like *astiav.Frame) (src, sink *astiav.FilterContext, err error) {
+	src, err = g.NewFilterContext(astiav.FindFilterByName("buffer"), "in", astiav.FilterArgs{
+		"video_size":   fmt.Sprintf("%dx%d", like.Width(), like.Height()),
+		"pix_fmt":      fmt.Sprint(int(like.PixelFormat())),
+		"time_base":    "1/1000000",
+		"pixel_aspect": "1/1",
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	sink, err = g.NewFilterContext(astiav.FindFilterByName("buffersink"), "out", nil)
+	if err == nil {
+		err = connect(g, chain, src, sink)
+	}
+	if err != nil {
+		src.Free()
+		if sink != nil {
+			sink.Free()
+		}
+		return nil, nil, err
+	}
+	return src, sink, nil
 }
 
 func connect(g *astiav.FilterGraph, chain string, src, sink *astiav.FilterContext) error {

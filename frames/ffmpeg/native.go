@@ -89,6 +89,23 @@ func aspect(s *astiav.Stream, f *astiav.Frame) (num, den int) {
 	return int(c.num), int(c.den)
 }
 
+// tag709 says in the coded stream that its colours are those of BT.709, limited range.
+func tag709(c *astiav.CodecContext) {
+	p := cCodec(c)
+	p.colorspace, p.color_primaries, p.color_trc = C.AVCOL_SPC_BT709, C.AVCOL_PRI_BT709, C.AVCOL_TRC_BT709
+	p.color_range = C.AVCOL_RANGE_MPEG
+}
+
+// fill copies rows of packed pixels into a frame's first plane.
+func fill(f *astiav.Frame, pix []byte, stride, rowBytes int) {
+	c := cFrame(f)
+	line := int(c.linesize[0])
+	to := unsafe.Slice((*byte)(unsafe.Pointer(c.data[0])), line*int(c.height))
+	for y := range int(c.height) {
+		copy(to[y*line:y*line+rowBytes], pix[y*stride:])
+	}
+}
+
 // Libraries says which FFmpeg libraries are loaded: "libavcodec" -> "59.37.100".
 func Libraries() map[string]string {
 	v := func(n C.uint) string { return fmt.Sprintf("%d.%d.%d", n>>16, n>>8&0xff, n&0xff) }
