@@ -11,6 +11,7 @@ package picture
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -110,24 +111,25 @@ func Decode(r io.Reader, l Limits) (*image.RGBA, error) {
 	if !ok {
 		return nil, errors.New("read picture: neither JPEG, PNG, WebP, BMP nor GIF")
 	}
-	img, err := decode(decoderOf(kind), data, l.Pixels)
+	img, err := decode(kind, data, l.Pixels)
 	if err != nil {
-		return nil, fmt.Errorf("decode %s picture: %w", kind, explain(err))
+		return nil, fmt.Errorf("decode %s picture: %w", kind, err)
 	}
 	return img, nil
 }
 
 // decode turns a panic of a decoder into an error: the file comes from anybody, and must
 // not end the program.
-func decode(d decoder, data []byte, limit int64) (img *image.RGBA, err error) {
+func decode(kind string, data []byte, limit int64) (img *image.RGBA, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			img, err = nil, fmt.Errorf("the file is damaged: %v", p)
 		}
 	}()
+	d := decoderOf(kind)
 	config, err := d.config(bytes.NewReader(data))
 	if err != nil {
-		return nil, err
+		return nil, explain(err, kind, data)
 	}
 	if err := checkSize(config.Width, config.Height, limit); err != nil {
 		return nil, err
@@ -136,11 +138,11 @@ func decode(d decoder, data []byte, limit int64) (img *image.RGBA, err error) {
 	if err != nil {
 		return nil, err
 	}
-	any, err := d.decode(bytes.NewReader(data))
+	pixels, err := d.decode(bytes.NewReader(data))
 	if err != nil {
-		return nil, err
+		return nil, explain(err, kind, data)
 	}
-	img, err = opaque(any, more)
+	img, err = opaque(pixels, more)
 	if err != nil {
 		return nil, err
 	}
@@ -157,9 +159,27 @@ func checkSize(width, height int, limit int64) error {
 	return nil
 }
 
-func explain(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return fmt.Errorf("the file is truncated: copy it again: %w", err)
+// explain says of a file that cannot be decoded that it is cut short, where it is: the
+// decoders have many words for it.
+func explain(err error, kind string, data []byte) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || cutShort(kind, data) {
+		return fmt.Errorf("the file is truncated, copy it again: %w", err)
 	}
 	return err
+}
+
+// cutShort tells whether a file lacks its kind's end.
+func cutShort(kind string, data []byte) bool {
+	end := bytes.TrimRight(data, "\x00")
+	switch kind {
+	case "jpeg":
+		return !bytes.HasSuffix(end, []byte("\xff\xd9"))
+	case "png":
+		return !bytes.Contains(end, []byte("IEND"))
+	case "webp":
+		return int64(binary.LittleEndian.Uint32(data[4:]))+8 > int64(len(data))
+	case "gif":
+		return !bytes.HasSuffix(end, []byte(";"))
+	}
+	return false
 }
