@@ -35,7 +35,7 @@ func (m Ready) check() (Ready, error) {
 	}
 	libraries := make(map[string]string, len(m.Libraries))
 	for name, version := range m.Libraries {
-		libraries[clean(name, maxName)] = clean(version, maxName)
+		libraries[Clean(name, maxName)] = Clean(version, maxName)
 	}
 	m.Libraries = libraries
 	return m, nil
@@ -55,8 +55,8 @@ func (m Opened) check() (Opened, error) {
 }
 
 func (m *Opened) clean() {
-	m.Container, m.Codec = clean(m.Container, maxName), clean(m.Codec, maxName)
-	m.Title, m.Damage = clean(m.Title, maxTitle), clean(m.Damage, maxMessage)
+	m.Container, m.Codec = Clean(m.Container, maxName), Clean(m.Codec, maxName)
+	m.Title, m.Damage = Clean(m.Title, maxTitle), Clean(m.Damage, maxMessage)
 }
 
 func (m Progress) check() (Progress, error) {
@@ -67,21 +67,21 @@ func (m Progress) check() (Progress, error) {
 }
 
 func (m Shown) check() (Shown, error) {
-	m.Damage = clean(m.Damage, maxMessage)
+	m.Damage = Clean(m.Damage, maxMessage)
 	return m, nil
 }
 
 func (m Failure) check() (Failure, error) {
-	m.Message = clean(m.Message, maxMessage)
+	m.Message = Clean(m.Message, maxMessage)
 	return m, nil
 }
 
 func plausible(t time.Duration) bool { return -MaxTime <= t && t <= MaxTime }
 
-// clean makes a stranger's text fit for a log, a terminal and JSON: valid UTF-8, printable
+// Clean makes a stranger's text fit for a log, a terminal and JSON: valid UTF-8, printable
 // (no control characters, no marks that turn the direction of writing), at most limit
 // bytes.
-func clean(s string, limit int) string {
+func Clean(s string, limit int) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return ' '

@@ -67,10 +67,10 @@ func encode(m Message) (payload, pixels []byte, err error) {
 		m.clean()
 		payload, err = json.Marshal(m)
 	case Shown:
-		m.Damage = clean(m.Damage, maxMessage)
+		m.Damage = Clean(m.Damage, maxMessage)
 		payload, err = json.Marshal(m)
 	case Failure:
-		m.Message = clean(m.Message, maxMessage)
+		m.Message = Clean(m.Message, maxMessage)
 		payload, err = json.Marshal(m)
 	default:
 		payload, err = json.Marshal(m)

@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/captiond/captiond/frames/wire"
+)
+
+const (
+	maxLine   = 2 << 10 // bytes of a line that are looked at
+	maxLogged = 200     // lines of a child that are logged
+)
+
+// An output is what a child prints: FFmpeg's messages, and the dump of a Go program that
+// breaks down, of which only the reason is kept.
+type output struct {
+	log  *slog.Logger
+	over sync.WaitGroup
+
+	mu      sync.Mutex
+	message string // FFmpeg's last
+	dump    string // the first line of a dump
+	lines   int
+}
+
+// listen reads until the child's standard error is closed.
+func listen(r io.Reader, log *slog.Logger) *output {
+	o := &output{log: log}
+	o.over.Go(func() { o.read(r) })
+	return o
+}
+
+// wait returns when all has been read: soon after the child's death.
+func (o *output) wait() { o.over.Wait() }
+
+func (o *output) read(r io.Reader) {
+	lines := bufio.NewReaderSize(r, maxLine)
+	for {
+		line, whole, err := lines.ReadLine()
+		if err != nil {
+			break
+		}
+		o.add(string(line))
+		for whole && err == nil { // the rest of a line that is too long
+			_, whole, err = lines.ReadLine()
+		}
+	}
+	if o.lines > maxLogged {
+		o.log.Debug("decoder said more than is logged", "lines", o.lines-maxLogged)
+	}
+}
+
+func (o *output) add(line string) {
+	line = tidy(line)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if line == "" || o.dump != "" {
+		return
+	}
+	if isDump(line) {
+		o.dump = line
+		return
+	}
+	o.message = line
+	if o.lines++; o.lines <= maxLogged {
+		o.log.Debug("decoder says", "message", line)
+	}
+}
+
+// last returns FFmpeg's last message.
+func (o *output) last() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.message
+}
+
+// reason returns why the child's Go code broke down, "" if it did not.
+func (o *output) reason() string {
+	o.over.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.dump
+}
+
+// isDump knows the first line of what the Go runtime prints on its way out.
+func isDump(line string) bool {
+	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: ", "fatal: ", "SIG"} {
+		if strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return false
+}
+
+// tidy takes the address out of "[h264 @ 0x55d0c8]", which says nothing to a person and is
+// another one each time.
+func tidy(line string) string {
+	return wire.Clean(regexp.MustCompile(` @ 0x[0-9a-f]+\]`).ReplaceAllString(line, "]"), maxLine)
+}
