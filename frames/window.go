@@ -1,32 +1,52 @@
 package frames
 
-import "time"
+import (
+	"iter"
+	"math/bits"
+	"time"
+)
 
 // minTail is the shortest stretch that is a window of its own at the end of a clip: a
 // shorter tail joins the window before it.
 const minTail = time.Second
 
-// Window is a half-open stretch of a clip, [Start, End).
+// Window is a half-open stretch of a clip, [Start, End), with Start <= End.
 type Window struct{ Start, End time.Duration }
 
-// Every cuts [from, to) into windows of the given length. A tail under one second
-// joins the window before it; an empty stretch gives one window at from.
-func Every(from, to, length time.Duration) []Window {
-	var ws []Window
-	for start := from; ; start += length {
-		end := start + length
-		if to-end < minTail {
-			return append(ws, Window{start, max(to, from)})
+// Every cuts a stretch into windows of the given length, which is positive, in order and
+// without gaps. A tail under one second joins the window before it; a stretch that is no
+// longer than one window is one, even if it is empty. The windows are made as they are
+// asked for, since a file may claim to be any length.
+func Every(stretch Window, length time.Duration) iter.Seq[Window] {
+	return func(yield func(Window) bool) {
+		start := stretch.Start
+		for rest(start, stretch.End) >= rest(0, length)+uint64(minTail) {
+			if !yield(Window{start, start + length}) {
+				return
+			}
+			start += length
 		}
-		ws = append(ws, Window{start, end})
+		yield(Window{start, max(start, stretch.End)})
 	}
 }
 
-// Instants returns the centres of n equal parts of the window, in order.
+// rest is how long it is from a to b, 0 if that is past. It cannot overflow.
+func rest(a, b time.Duration) uint64 {
+	if b < a {
+		return 0
+	}
+	return uint64(b) - uint64(a)
+}
+
+// Instants returns the centres of n equal parts of the window, in order, rounded down.
 func (w Window) Instants(n int) []time.Duration {
 	at := make([]time.Duration, n)
+	length := rest(w.Start, w.End)
 	for i := range at {
-		at[i] = w.Start + (w.End-w.Start)*time.Duration(2*i+1)/time.Duration(2*n)
+		// length*(2i+1)/(2n), in 128 bits
+		hi, lo := bits.Mul64(length, uint64(2*i+1))
+		q, _ := bits.Div64(hi, lo, uint64(2*n))
+		at[i] = w.Start + time.Duration(q)
 	}
 	return at
 }
