@@ -3,25 +3,23 @@ package model
 import "math"
 
 // microsoftBeam is GeneratorWithBeamSearch of microsoft/GenerativeImage2Text
-// (layers/decoder.py at faae4fb) with one text kept. The score of beams is the sum of
-// their log-probabilities.
+// (layers/decoder.py at faae4fb) with one text kept. A beam's score is the sum of its
+// log-probabilities.
 type microsoftBeam struct {
 	limits
-	width int
-	beams []hypothesis
-	kept  *hypothesis // the best text so far, its score penalised for length
+	width   int
+	penalty float64
+	beams   []hypothesis
+	kept    *hypothesis // the best text so far, its score divided by norm
 }
 
-// lengthPenalty is the exponent that Microsoft's models are run with.
-const lengthPenalty = 0.6
-
-func newMicrosoftBeam(l limits, width int) *microsoftBeam {
-	return &microsoftBeam{limits: l, width: width, beams: []hypothesis{{}}}
+func newMicrosoftBeam(l limits, width int, penalty float64) *microsoftBeam {
+	return &microsoftBeam{limits: l, width: width, penalty: penalty, beams: []hypothesis{{}}}
 }
 
 // norm divides a score: length counts the begin token and the prompt, not the end.
-func (*microsoftBeam) norm(length int) float64 {
-	return math.Pow(float64(5+length), lengthPenalty) / math.Pow(6, lengthPenalty)
+func (s *microsoftBeam) norm(length int) float64 {
+	return math.Pow(float64(5+length)/6, s.penalty)
 }
 
 func (s *microsoftBeam) next(logits [][]float32) ([]int64, []int) {
@@ -63,21 +61,23 @@ func (s *microsoftBeam) keep(h hypothesis) {
 func (s *microsoftBeam) best() hypothesis { return *s.kept }
 
 // huggingFaceBeam is GenerationMixin._beam_search of transformers 4.56.2 with
-// early_stopping False and length_penalty 1.
+// early_stopping False.
 type huggingFaceBeam struct {
 	limits
 	width    int
+	penalty  float64
 	beams    []hypothesis
 	finished []hypothesis // the best first, as many as beams at most
 }
 
-func newHuggingFaceBeam(l limits, width int) *huggingFaceBeam {
-	return &huggingFaceBeam{limits: l, width: width, beams: []hypothesis{{}}}
+func newHuggingFaceBeam(l limits, width int, penalty float64) *huggingFaceBeam {
+	return &huggingFaceBeam{limits: l, width: width, penalty: penalty, beams: []hypothesis{{}}}
 }
 
 func (s *huggingFaceBeam) next(logits [][]float32) ([]int64, []int) {
 	generated := len(s.beams[0].tokens) + 1
 	last := s.prompt+generated >= s.total
+	norm := math.Pow(float64(generated), s.penalty)
 	var beams []hypothesis
 	var tokens []int64
 	var parents []int
@@ -91,13 +91,13 @@ func (s *huggingFaceBeam) next(logits [][]float32) ([]int64, []int) {
 			}
 		case rank >= s.width: // only the best may finish, the others are spare
 		case c.token == s.end:
-			s.finish(h.end(c.logProb, c.sum/float64(generated)))
+			s.finish(h.end(c.logProb, c.sum/norm))
 		default:
-			s.finish(h.grow(c.token, c.logProb, c.sum/float64(generated)))
+			s.finish(h.grow(c.token, c.logProb, c.sum/norm))
 		}
 	}
 	s.beams = beams
-	if len(beams) == 0 || !s.promising(beams[0].score/float64(generated)) {
+	if len(beams) == 0 || !s.promising(beams[0].score/norm) {
 		return nil, nil
 	}
 	return tokens, parents

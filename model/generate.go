@@ -31,13 +31,16 @@ func (s Style) String() string {
 
 // Request says what text is wanted. The zero value is a caption by greedy search.
 type Request struct {
-	// Prompt is a question; what is generated is the answer. Of a long one the last
-	// 38 tokens are kept.
+	// Prompt is a question; what is generated is the answer. Of a long one the first 40
+	// tokens are looked at and the last 38 of these kept, as in Microsoft's code.
 	Prompt string
 	// Beams is the width of the beam search; 0 and 1 are greedy search.
 	Beams int
 	// Style is the kind of beam search.
 	Style Style
+	// LengthPenalty is the exponent with which a beam search favours long texts; 0 takes
+	// the style's own, 0.6 for Microsoft's and 1 for Hugging Face's.
+	LengthPenalty float64
 	// MaxTokens is the length of prompt and text together in tokens, the begin and end
 	// tokens counted; 0 takes the checkpoint's own.
 	MaxTokens int
@@ -50,7 +53,7 @@ type Request struct {
 func (r Request) String() string {
 	s := fmt.Sprintf("beams=%d", max(1, r.Beams))
 	if r.Beams > 1 {
-		s += " style=" + r.Style.String()
+		s += fmt.Sprintf(" style=%v length_penalty=%v", r.Style, r.penalty())
 	}
 	if r.MaxTokens > 0 {
 		s += fmt.Sprintf(" max_tokens=%d", r.MaxTokens)
@@ -59,6 +62,17 @@ func (r Request) String() string {
 		s += " labels=" + r.Labels.digest
 	}
 	return s
+}
+
+// penalty is the exponent that a beam search uses.
+func (r Request) penalty() float64 {
+	switch {
+	case r.LengthPenalty != 0:
+		return r.LengthPenalty
+	case r.Style == HuggingFace:
+		return 1
+	}
+	return 0.6
 }
 
 // Text is what was generated.
@@ -78,8 +92,9 @@ type Text struct {
 
 // Limits of a Request.
 const (
-	promptTokens = 38 // of a question: Microsoft's max_text_len 40, less begin and end
-	maxBeams     = 64
+	questionTokens = 40 // of a question that are looked at (inference.py's max_text_len)
+	promptTokens   = 38 // of these that are kept: begin and end once had a place too
+	maxBeams       = 64
 )
 
 // Generate searches for one text.
@@ -119,9 +134,10 @@ func (m *Model) GenerateAll(ctx context.Context, p *Prefix, rs []Request) ([]Tex
 	return texts, nil
 }
 
-// prompt is the begin token and the end of the question; no end token follows.
+// prompt is the begin token and the question; no end token follows.
 func (m *Model) prompt(question string) []int64 {
 	ids := m.vocab.Encode(question)
+	ids = ids[:min(len(ids), questionTokens)]
 	return append([]int64{m.bos}, ids[max(0, len(ids)-promptTokens):]...)
 }
 
@@ -142,9 +158,9 @@ func (m *Model) search(r Request, prompt int) search {
 	case r.Labels != nil:
 		return &greedy{limits: limits, labels: r.Labels.root}
 	case r.Beams > 1 && r.Style == HuggingFace:
-		return newHuggingFaceBeam(limits, r.Beams)
+		return newHuggingFaceBeam(limits, r.Beams, r.penalty())
 	case r.Beams > 1:
-		return newMicrosoftBeam(limits, r.Beams)
+		return newMicrosoftBeam(limits, r.Beams, r.penalty())
 	}
 	return &greedy{limits: limits}
 }

@@ -14,10 +14,11 @@ import (
 // Labels are texts of which one is to be chosen, as a trie of their tokens with the end
 // token after each. They never change and may be shared.
 type Labels struct {
-	of     *Model
-	names  []string
-	digest string
-	root   *node
+	of      *Model
+	names   []string
+	digest  string
+	root    *node
+	longest int // tokens, the end token not counted
 }
 
 // node is a place in the trie. A node without children is the end of a label.
@@ -54,6 +55,7 @@ func (l *Labels) add(label int, tokens []int64, m *Model) error {
 	if len(tokens) > int(m.sizes.TextPositions)-1 {
 		return fmt.Errorf("label %d has %d tokens, the model takes %d", label+1, len(tokens), m.sizes.TextPositions-1)
 	}
+	l.longest = max(l.longest, len(tokens)-1)
 	at := l.root
 	for _, t := range tokens {
 		if at.children == nil {
@@ -88,9 +90,10 @@ type Score struct {
 // classifyRows is how many places in the trie are looked at in one run.
 const classifyRows = 32
 
-// Classify computes the probability of every label, exactly, and returns the labels
-// with the likeliest first. What labels begin with in common is computed once.
-func (m *Model) Classify(ctx context.Context, p *Prefix, l *Labels) ([]Score, error) {
+// Classify computes the probability of every label after the prompt, which may be
+// empty, exactly, and returns the labels with the likeliest first. What labels begin
+// with in common is computed once.
+func (m *Model) Classify(ctx context.Context, p *Prefix, prompt string, l *Labels) ([]Score, error) {
 	release, err := p.hold(m)
 	if err != nil {
 		return nil, fmt.Errorf("classify: %w", err)
@@ -99,7 +102,11 @@ func (m *Model) Classify(ctx context.Context, p *Prefix, l *Labels) ([]Score, er
 	if l == nil || l.of != m {
 		return nil, errors.New("classify: the labels were not made by this model")
 	}
-	r, logits, err := m.start(ctx, p, [][]int64{{m.bos}})
+	ids := m.prompt(prompt)
+	if room := int(m.sizes.TextPositions) - len(ids); l.longest > room {
+		return nil, fmt.Errorf("classify: the longest label has %d tokens, after the prompt there is room for %d", l.longest, room)
+	}
+	r, logits, err := m.start(ctx, p, [][]int64{ids})
 	if err != nil {
 		return nil, fmt.Errorf("classify: %w", err)
 	}
