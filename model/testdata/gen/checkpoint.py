@@ -42,13 +42,13 @@ def _generator(seed, name):
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _draw(name, shape, seed, scale):
+def _draw(name, shape, seed, scale, gain):
     noise = torch.randn(shape, generator=_generator(seed, name))
     norm = "norm" in name.lower() or "layrnorm" in name or "visual_projection.1" in name
     if norm and name.endswith("weight"):
         return 1 + 0.35 * noise.clamp(-2, 2)
     if name.endswith("bias"):
-        return 0.3 * noise
+        return 0.3 * noise * (gain if name.startswith("git.encoder") else 1)
     if "word_embeddings" in name:
         return 0.6 * scale * noise
     if name == "git.embeddings.position_embeddings.weight":
@@ -63,13 +63,15 @@ def _draw(name, shape, seed, scale):
     if name == "output.weight":
         return 4 * noise / fan**0.5
     sharp = any(s in name for s in ("q_proj", "k_proj", "query", "key"))
+    if name.startswith("git.encoder") and "output.dense" in name:
+        return 1.3 * gain * noise / fan**0.5
     return (1.7 if sharp else 1.3) * noise / fan**0.5
 
 
-def randomise(model, seed, scale):
-    """Every parameter from its own stream, so that a new parameter changes no other."""
+def randomise(model, seed, scale, gain):
+    """scale: of the embeddings; gain: of what a text layer adds to its input. Every parameter from its own stream, so that a new parameter changes no other."""
     for name, parameter in model.named_parameters():
-        parameter.data.copy_(_draw(name, parameter.shape, seed, scale))
+        parameter.data.copy_(_draw(name, parameter.shape, seed, scale, gain))
 
 
 def bias_head(model, tokens, seed):
@@ -86,7 +88,7 @@ def build(spec, tokens, seed):
     config = hub_config(spec, tokens)
     config.pop("torch_dtype", None)
     model = GitForCausalLM(GitConfig(**config, attn_implementation="eager")).eval()
-    randomise(model, seed, spec.get("scale", 1.0))
+    randomise(model, seed, spec.get("scale", 1.0), spec.get("gain", 1.0))
     bias_head(model, tokens, seed)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(DTYPES[spec["dtype"]]).float()
