@@ -3,8 +3,8 @@
 
 # C code is compiled as Debian compiles its own: it is FFmpeg's bindings, fed by strangers.
 export CGO_CFLAGS ?= -g -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-# The library that make deps fetched, for tests and programs run from here.
-export CAPTIOND_MODEL_LIBRARY ?= $(CURDIR)/lib/libonnxruntime.so.1
+# Test binaries do not lie beside the library that make deps fetched, as bin/captiond does.
+test parity: export CAPTIOND_MODEL_LIBRARY ?= $(CURDIR)/lib/libonnxruntime.so.1
 
 lint_version = v2.15.0
 linter = .tools/golangci-lint-$(lint_version)/golangci-lint
