@@ -245,17 +245,18 @@ func (f Filter) name() string {
 	return ""
 }
 
-// suits checks that what leaves the preprocessing is what the encoder reads.
+// suits checks that the encoder can read what leaves the preprocessing: a crop of
+// image_size, or without a crop a fixed size (positions are then interpolated).
 func (p Preprocess) suits(c Config) error {
-	width, height := p.CropWidth, p.CropHeight
-	if width == 0 {
-		width, height = p.Width, p.Height
+	switch {
+	case p.CropWidth > 0 && (int64(p.CropWidth) != c.ImageSize || int64(p.CropHeight) != c.ImageSize):
+		return fmt.Errorf("crop_size is %d x %d and config.json's image_size %d: the files are not of the same checkpoint", p.CropWidth, p.CropHeight, c.ImageSize)
+	case p.CropWidth > 0:
+		return nil
+	case p.Width == 0:
+		return errors.New("pictures would keep their own shape: do_center_crop, or a size of height and width, is needed")
 	}
-	if width == 0 {
-		return errors.New("pictures would keep their own shape and the model reads squares: do_center_crop, or a size of height and width, is needed")
-	}
-	if int64(width) != c.ImageSize || int64(height) != c.ImageSize {
-		return fmt.Errorf("pictures would have %d x %d pixels and config.json's image_size is %d: the files are not of the same checkpoint", width, height, c.ImageSize)
-	}
-	return nil
+	return errors.Join(
+		within("size: width", int64(p.Width), c.PatchSize, maxPixels),
+		within("size: height", int64(p.Height), c.PatchSize, maxPixels))
 }

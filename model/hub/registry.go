@@ -1,0 +1,165 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/captiond/captiond/model/checkpoint"
+)
+
+// Registry are the models that were imported under a name: one file Dir/NAME.json each.
+// The checkpoints stay where they are.
+type Registry struct{ Dir string }
+
+// Entry is an imported model.
+type Entry struct {
+	Name     string    `json:"name"`
+	Folder   string    `json:"folder"` // absolute
+	Digest   string    `json:"digest"` // as checkpoint.Checkpoint's
+	Imported time.Time `json:"imported"`
+	Files    []Sum     `json:"files"`
+}
+
+// Import checks the checkpoint in dir, hashes its files and records them under name. It
+// refuses a name that is taken. It reads the whole checkpoint, which takes seconds; a
+// cancelled context ends it.
+func (r *Registry) Import(ctx context.Context, name, dir string) (Entry, error) {
+	entry, err := r.examine(ctx, name, dir)
+	if err == nil {
+		err = r.write(entry)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("import model %s: %w", name, err)
+	}
+	return entry, nil
+}
+
+func (r *Registry) examine(ctx context.Context, name, dir string) (Entry, error) {
+	if !validName(name) {
+		return Entry{}, errors.New("a name is made of letters, digits, '_', '-' and single '.', 96 at most")
+	}
+	if _, err := r.Get(name); !errors.Is(err, ErrNotFound) {
+		return Entry{}, fmt.Errorf("the name is taken: choose another, or `captiond model remove %s` first", name)
+	}
+	folder, err := filepath.Abs(dir)
+	if err != nil {
+		return Entry{}, err
+	}
+	c, err := checkpoint.Load(folder)
+	if err != nil {
+		return Entry{}, err
+	}
+	files, err := sums(ctx, folder)
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{name, folder, c.Digest, time.Now().UTC().Truncate(time.Second), files}, nil
+}
+
+// write puts the entry into place whole or not at all.
+func (r *Registry) write(e Entry) error {
+	data, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(r.Dir, ".import-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	_, err = f.Write(append(data, '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), r.path(e.Name))
+}
+
+func (r *Registry) path(name string) string { return filepath.Join(r.Dir, name+".json") }
+
+// Get returns an imported model; the error is ErrNotFound when there is none.
+func (r *Registry) Get(name string) (Entry, error) {
+	if !validName(name) {
+		return Entry{}, fmt.Errorf("get model %q: %w", name, ErrNotFound)
+	}
+	data, err := os.ReadFile(r.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Entry{}, fmt.Errorf("get model %s: %w: `captiond model list` shows what was imported", name, ErrNotFound)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("get model %s: %w", name, err)
+	}
+	var e Entry
+	if err := json.Unmarshal(data, &e); err != nil || e.Name != name || !filepath.IsAbs(e.Folder) {
+		return Entry{}, fmt.Errorf("get model %s: %s is damaged: remove it and import the model again", name, r.path(name))
+	}
+	return e, nil
+}
+
+// List returns all imported models in the order of their names, and an error for those
+// that cannot be read.
+func (r *Registry) List() ([]Entry, error) {
+	files, err := os.ReadDir(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list models: %w", err)
+	}
+	var entries []Entry
+	var errs []error
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok || !validName(name) {
+			continue
+		}
+		e, err := r.Get(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		entries = append(entries, e)
+	}
+	return entries, errors.Join(errs...)
+}
+
+// Remove forgets an imported model. The checkpoint's files are left alone.
+func (r *Registry) Remove(name string) error {
+	if !validName(name) {
+		return fmt.Errorf("remove model %q: %w", name, ErrNotFound)
+	}
+	err := os.Remove(r.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove model %s: %w: `captiond model list` shows what was imported", name, ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("remove model %s: %w", name, err)
+	}
+	return nil
+}
+
+// Verify hashes all files of an imported model and compares them with what Import
+// recorded. The error lists every file that was changed, removed or added.
+func (r *Registry) Verify(ctx context.Context, name string) error {
+	e, err := r.Get(name)
+	if err != nil {
+		return err
+	}
+	now, err := sums(ctx, e.Folder)
+	if err == nil {
+		err = compare(e.Files, now)
+	}
+	if err != nil {
+		return fmt.Errorf("verify model %s in %s: %w", name, e.Folder, err)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Sum is what a file of a checkpoint was when it was imported.
+type Sum struct {
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`   // bytes
+	SHA256 string `json:"sha256"` // hex, of the whole file
+}
+
+// names are the files that decide what a checkpoint says.
+func names() []string {
+	return []string{
+		"config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json",
+		"processor_config.json", "pytorch_model.bin", "special_tokens_map.json",
+		"tokenizer.json", "tokenizer_config.json", "vocab.txt",
+	}
+}
+
+// sums hashes the files of a checkpoint that are there.
+func sums(ctx context.Context, folder string) ([]Sum, error) {
+	var out []Sum
+	for _, name := range names() {
+		s, err := sum(ctx, filepath.Join(folder, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("hash %s: %w", name, err)
+		}
+		s.Name = name
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func sum(ctx context.Context, path string) (Sum, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Sum{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return Sum{}, errors.New("not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Sum{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, patient{ctx, f}, make([]byte, 1<<20))
+	return Sum{Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+}
+
+// patient is a reader that a context ends. It lives as long as one call of sum.
+type patient struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
+}
+
+// compare lists what differs between two sets of files, both ordered by name.
+func compare(then, now []Sum) error {
+	byName := func(s Sum, name string) int { return cmp.Compare(s.Name, name) }
+	var errs []error
+	for _, old := range then {
+		i, ok := slices.BinarySearchFunc(now, old.Name, byName)
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("%s is gone", old.Name))
+		case now[i].Size != old.Size:
+			errs = append(errs, fmt.Errorf("%s has %d bytes, was %d", old.Name, now[i].Size, old.Size))
+		case now[i].SHA256 != old.SHA256:
+			errs = append(errs, fmt.Errorf("%s has SHA-256 %s, was %s", old.Name, now[i].SHA256, old.SHA256))
+		}
+	}
+	for _, s := range now {
+		if _, ok := slices.BinarySearchFunc(then, s.Name, byName); !ok {
+			errs = append(errs, fmt.Errorf("%s was not there", s.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
