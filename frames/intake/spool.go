@@ -18,12 +18,17 @@ func spool(ctx context.Context, f *os.File, l Limits) (*Input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create temporary file (set TMPDIR to a folder with space): %w", err)
 	}
+	defer tmp.Close()
 	s := spooler{from: stream{f, l.Stall}, to: tmp, limit: l.Spool}
 	if err := s.run(ctx); err != nil {
-		tmp.Close()
 		return nil, err
 	}
-	return &Input{File: tmp, Size: s.size, Head: s.head, Kind: s.kind}, nil
+	// What reads it, a decoder perhaps that a video has taken over, must not write to it.
+	r, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", tmp.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("open temporary file: %w", err)
+	}
+	return &Input{File: r, Size: s.size, Head: s.head, Kind: s.kind}, nil
 }
 
 // unnamed creates a temporary file without a name.

@@ -102,8 +102,8 @@ func decode[M Message](r *Reader, k kind, length int64, check func(M) (M, error)
 // frame reads a picture. Nothing is allocated before its size is known to be right.
 func (r *Reader) frame(length int64) (Message, error) {
 	var h [pictureSize]byte
-	if length < pictureSize {
-		return nil, fmt.Errorf("%w: %d bytes are too few", ErrInvalid, length)
+	if length < pictureSize || length > pictureSize+3*int64(r.maxPixels) {
+		return nil, fmt.Errorf("%w: a picture of %d bytes", ErrInvalid, length)
 	}
 	if _, err := io.ReadFull(r.r, h[:]); err != nil {
 		return nil, cut(err)

@@ -38,36 +38,43 @@ type child struct {
 }
 
 // start runs the executable with the input, and pipes for requests, reports and errors.
-func start(d Decoder, input *os.File) (c *child, err error) {
-	c = &child{stall: d.Stall, cpu: d.CPU, gone: make(chan struct{})}
-	var theirs []*os.File
-	defer func() {
-		closeAll(theirs)
-		if err != nil {
-			closeAll(c.pipes)
-		}
-	}()
-	for range 3 {
-		r, w, err := os.Pipe()
-		if err != nil {
-			return nil, err
-		}
-		c.pipes, theirs = append(c.pipes, r), append(theirs, w)
+func start(d Decoder, input *os.File) (*child, error) {
+	ours, theirs, err := pipes()
+	defer closeAll(theirs)
+	if err != nil {
+		closeAll(ours)
+		return nil, err
 	}
-	// The first pipe runs the other way: requests.
-	c.pipes[0], theirs[0] = theirs[0], c.pipes[0]
-	c.request, c.report = c.pipes[0], c.pipes[1]
+	c := &child{
+		stall: d.Stall, cpu: d.CPU, gone: make(chan struct{}),
+		pipes: ours, request: ours[0], report: ours[1],
+		out: wire.NewWriter(ours[0]), in: wire.NewReader(ours[1], d.MaxPixels),
+	}
 	c.cmd = exec.Command(d.Executable, d.Args...)
 	c.cmd.Env = []string{} // nil would be the parent's
 	c.cmd.ExtraFiles = []*os.File{input, theirs[0], theirs[1]}
 	c.cmd.Stderr = theirs[2]
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c.out, c.in = wire.NewWriter(c.request), wire.NewReader(c.report, d.MaxPixels)
 	if err := c.launch(); err != nil {
+		closeAll(ours)
 		return nil, err
 	}
-	c.output = listen(c.pipes[2], d.Log)
+	c.output = listen(ours[2], d.Log)
 	return c, nil
+}
+
+// pipes returns the two ends of three: to the child requests, from it reports and errors.
+// What it returns is to be closed even after an error.
+func pipes() (ours, theirs []*os.File, err error) {
+	for range 3 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return ours, theirs, err
+		}
+		ours, theirs = append(ours, r), append(theirs, w)
+	}
+	ours[0], theirs[0] = theirs[0], ours[0]
+	return ours, theirs, nil
 }
 
 // launch starts the process from a thread that lives until the process has ended: a parent

@@ -19,8 +19,9 @@ const (
 // An output is what a child prints: FFmpeg's messages, and the dump of a Go program that
 // breaks down, of which only the reason is kept.
 type output struct {
-	log  *slog.Logger
-	over sync.WaitGroup
+	log     *slog.Logger
+	over    sync.WaitGroup
+	address *regexp.Regexp // of an object, in a message of FFmpeg's
 
 	mu      sync.Mutex
 	message string // FFmpeg's last
@@ -30,7 +31,7 @@ type output struct {
 
 // listen reads until the child's standard error is closed.
 func listen(r io.Reader, log *slog.Logger) *output {
-	o := &output{log: log}
+	o := &output{log: log, address: regexp.MustCompile(` @ 0x[0-9a-f]+\]`)}
 	o.over.Go(func() { o.read(r) })
 	return o
 }
@@ -56,7 +57,8 @@ func (o *output) read(r io.Reader) {
 }
 
 func (o *output) add(line string) {
-	line = tidy(line)
+	// "[h264 @ 0x55d0c8]": the address says nothing to a person and is another each time.
+	line = wire.Clean(o.address.ReplaceAllString(line, "]"), maxLine)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if line == "" || o.dump != "" {
@@ -95,10 +97,4 @@ func isDump(line string) bool {
 		}
 	}
 	return false
-}
-
-// tidy takes the address out of "[h264 @ 0x55d0c8]", which says nothing to a person and is
-// another one each time.
-func tidy(line string) string {
-	return wire.Clean(regexp.MustCompile(` @ 0x[0-9a-f]+\]`).ReplaceAllString(line, "]"), maxLine)
 }
