@@ -38,11 +38,13 @@ TEXTS = [
     "a\ufffdb \ufffd", "\ufeffcat", "\ue000cat", "<loc>cat <loc> <LOC>", "person persons xperson person-a", " #hash a #hash  b#hash", "unwanted affable running",
     "don't don ' t n't 's", "a_b__c", "cat\u0301\u0302\u0303s", "Å Ω K ℃", "\u1e9b\u0323", "ｆｕｌｌ　ｗｉｄｔｈ", "x²³¹ ½", "© ® ™", "a\u034fb\u180eb", "\u0378cat",
     "unk￾nown", "cat" + "\u0300" * 40 + "s", "Ⅷ ⅷ Ǆ ǅ", "  many   blanks  ", "\t\n", "[CLS][CLS]", "[CL[CLS]S]",
+    "a\U0002b820b a\U0002b91fb a\U0002b920b a\U0002ceafb", "cats do not sing",
 ]
 
 EXTRA = [AddedToken("<loc>", normalized=False), AddedToken("person", single_word=True, normalized=True),
          AddedToken("#hash", lstrip=True, rstrip=True, normalized=False), AddedToken("CAFÉ", normalized=True),
-         AddedToken("<new>", special=True, normalized=False), AddedToken("<newer>", normalized=False)]
+         AddedToken("<new>", special=True, normalized=False), AddedToken("<newer>", normalized=False),
+         AddedToken("do not", normalized=False)]
 
 
 def decodes(fast, n):
