@@ -81,7 +81,7 @@ func (u URL) String() string {
 	return strings.Join(parts, ",")
 }
 
-// GoString, LogValue and MarshalText keep the password out of other forms, too.
+// GoString is String in quotes: the password stays out of %#v, too.
 func (u URL) GoString() string { return strconv.Quote(u.String()) }
 
 // LogValue is String.
