@@ -35,7 +35,7 @@ func (s *microsoftBeam) next(logits [][]float32) ([]int64, []int) {
 	for _, c := range ways {
 		h := s.beams[c.beam]
 		switch {
-		case c.token == s.end:
+		case s.isEnd(c.token):
 			s.keep(h.end(c.logProb, c.sum/s.norm(length)))
 		case last: // the token found no room, but counts in the score
 			h.score = c.sum / s.norm(length)
@@ -81,16 +81,16 @@ func (s *huggingFaceBeam) next(logits [][]float32) ([]int64, []int) {
 	var beams []hypothesis
 	var tokens []int64
 	var parents []int
-	for rank, c := range candidates(s.beams, logits, 2*s.width) {
+	for rank, c := range candidates(s.beams, logits, max(2, 1+len(s.ends))*s.width) {
 		h := s.beams[c.beam]
 		switch {
-		case c.token != s.end && !last:
+		case !s.isEnd(c.token) && !last:
 			if len(beams) < s.width {
 				beams = append(beams, h.grow(c.token, c.logProb, c.sum))
 				tokens, parents = append(tokens, c.token), append(parents, c.beam)
 			}
 		case rank >= s.width: // only the best may finish, the others are spare
-		case c.token == s.end:
+		case s.isEnd(c.token):
 			s.finish(h.end(c.logProb, c.sum/norm))
 		default:
 			s.finish(h.grow(c.token, c.logProb, c.sum/norm))

@@ -142,16 +142,19 @@ func (m *Model) prompt(question string) []int64 {
 }
 
 // limit is the length of prompt and text together.
-func (m *Model) limit(r Request) int {
+func (m *Model) limit(r Request, prompt int) int {
 	limit := m.maxLength
-	if r.MaxTokens > 0 {
+	switch {
+	case r.MaxTokens > 0:
 		limit = r.MaxTokens
+	case m.maxNewTokens > 0:
+		limit = prompt + m.maxNewTokens
 	}
 	return min(limit, int(m.sizes.TextPositions))
 }
 
 func (m *Model) search(r Request, prompt int) search {
-	limits := limits{end: m.eos, prompt: prompt, total: m.limit(r)}
+	limits := limits{ends: m.ends, prompt: prompt, total: m.limit(r, prompt)}
 	switch {
 	case prompt >= limits.total:
 		return noRoom{}

@@ -36,7 +36,7 @@ func (m *Model) Labels(names []string) (*Labels, error) {
 		problems = append(problems, errors.New("there are none"))
 	}
 	for i, name := range names {
-		if err := l.add(i, append(m.vocab.Encode(name), m.eos), m); err != nil {
+		if err := l.add(i, append(m.vocab.Encode(name), m.ends[0]), m); err != nil {
 			problems = append(problems, err)
 		}
 	}

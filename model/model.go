@@ -41,8 +41,10 @@ type parts struct {
 	grid         int       // patches along the side of the checkpoint's own picture
 	positions    []float32 // [1+grid*grid, V]
 	temporal     []float32 // [frames, V]; empty for an image checkpoint
-	bos, eos     int64
-	maxLength    int // tokens in all, prompt included
+	bos          int64
+	ends         []int64 // each ends a text; at least one
+	maxLength    int     // tokens in all, prompt included
+	maxNewTokens int     // tokens after the prompt, instead; 0 for no such limit
 }
 
 // load makes the three sessions, side by side: most of the time goes into copying
@@ -78,7 +80,7 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, fmt.Errorf("open model %s: %w", p.name, err)
+		return nil, err
 	}
 	return m, nil
 }

@@ -14,12 +14,14 @@ type search interface {
 	best() hypothesis
 }
 
-// limits of a search: the end token, and the lengths of the prompt and of prompt and
+// limits of a search: the end tokens, and the lengths of the prompt and of prompt and
 // text together.
 type limits struct {
-	end           int64
+	ends          []int64
 	prompt, total int
 }
+
+func (l limits) isEnd(token int64) bool { return slices.Contains(l.ends, token) }
 
 // hypothesis is a text, its log-probabilities token by token (the end token's last when
 // it has ended) and a beam search's score.
@@ -67,7 +69,7 @@ func (g *greedy) next(logits [][]float32) ([]int64, []int) {
 	l := logits[0]
 	token := g.choose(l)
 	p := float64(l[token]) - logSum(l)
-	if token == g.end {
+	if g.isEnd(token) {
 		g.found = g.found.end(p, 0)
 		return nil, nil
 	}

@@ -2,72 +2,53 @@ package model
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"path/filepath"
 
+	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model/graph"
 	"github.com/captiond/captiond/model/onnx"
 	"github.com/captiond/captiond/model/weights"
 )
 
-// tensors are the parameters of a weights file, as the graphs refer to them: relative to
-// the file's folder.
-type tensors struct {
-	*weights.File
-	alias map[string]string // names that stand for other names
-}
+// tensors are the parameters of a checkpoint as the graphs refer to them: by their place
+// in the weights' file, or by their bytes.
+type tensors struct{ *checkpoint.Checkpoint }
 
 var _ graph.Weights = tensors{}
 
-// Tensor finds a parameter of floating-point type.
-func (t tensors) Tensor(name string) (graph.Tensor, bool) {
-	if other, ok := t.alias[name]; ok {
-		name = other
-	}
-	w, ok := t.Tensors[name]
-	if !ok {
-		return graph.Tensor{}, false
-	}
-	kind, ok := elementType(w.DType)
-	if !ok {
-		return graph.Tensor{}, false
-	}
-	at := onnx.Location{File: filepath.Base(t.Path), Offset: w.Offset, Length: w.Length}
-	return graph.Tensor{Type: kind, Dims: w.Shape, Data: w.Data, At: at}, true
+// Tensor finds a parameter, which the checkpoint is known to have.
+func (t tensors) Tensor(name string) graph.Tensor {
+	w := t.Checkpoint.Tensor(name)
+	at := onnx.Location{File: filepath.Base(t.Weights.Path), Offset: w.Offset, Length: w.Length}
+	return graph.Tensor{Type: elementType(w.DType), Dims: w.Shape, Data: w.Data, At: at}
 }
 
-func elementType(d weights.DType) (onnx.Type, bool) {
+// elementType is one of the three types that a checkpoint has.
+func elementType(d weights.DType) onnx.Type {
 	switch d {
-	case weights.F32:
-		return onnx.Float32, true
 	case weights.F16:
-		return onnx.Float16, true
+		return onnx.Float16
 	case weights.BF16:
-		return onnx.BFloat16, true
+		return onnx.BFloat16
 	}
-	return 0, false
+	return onnx.Float32
 }
 
 // floats reads a parameter, widened to float32.
 func (t tensors) floats(name string) ([]float32, error) {
-	w, ok := t.Tensors[name]
-	if !ok {
-		return nil, fmt.Errorf("tensor %s is missing", name)
-	}
-	b, err := t.Bytes(w)
+	w := t.Checkpoint.Tensor(name)
+	b, err := t.Weights.Bytes(w)
 	if err != nil {
 		return nil, err
 	}
 	switch w.DType {
-	case weights.F32:
-		return widen(b, 4, func(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }), nil
 	case weights.F16:
 		return widen(b, 2, func(b []byte) uint32 { return half(binary.LittleEndian.Uint16(b)) }), nil
 	case weights.BF16:
 		return widen(b, 2, func(b []byte) uint32 { return uint32(binary.LittleEndian.Uint16(b)) << 16 }), nil
 	}
-	return nil, fmt.Errorf("tensor %s has type %s", name, w.DType)
+	return widen(b, 4, binary.LittleEndian.Uint32), nil
 }
 
 func widen(b []byte, size int, bits func([]byte) uint32) []float32 {

@@ -27,7 +27,7 @@ const opset = 23
 // Tower is the size of a stack of transformer layers.
 type Tower struct {
 	Hidden, MLP, Layers, Heads int64
-	Activation                 string // "quick_gelu" or "gelu"
+	Activation                 string // as transformers spells it: gelu, quick_gelu, ...
 	Epsilon                    float32
 }
 
@@ -49,10 +49,20 @@ type Tensor struct {
 	At   onnx.Location
 }
 
-// Weights finds a parameter by its name in the checkpoint.
+// Weights finds a parameter by its name in transformers 4.56. It has every parameter
+// that Sizes call for; the head is the word embedding where they are tied.
 type Weights interface {
-	Tensor(name string) (Tensor, bool)
+	Tensor(name string) Tensor
 }
+
+// Names of parameters that are not part of a graph, but of what graphs are fed with.
+const (
+	// Positions is the encoder's table of position embeddings, [1+g*g, V] for a grid
+	// of g x g patches.
+	Positions = vision + "embeddings.position_embedding.weight"
+	// Temporal, with a frame's number behind it, is that frame's embedding, [1, 1, V].
+	Temporal = "git.img_temperal_embedding."
+)
 
 // builder adds parts of the model to a graph. The first things that are wrong with
 // the weights are kept and reported together by bytes.
@@ -77,11 +87,7 @@ func (b *builder) bytes() ([]byte, error) {
 // dimensions otherwise, as long as the number of elements is the same. Half
 // precision is widened when the graph is loaded.
 func (b *builder) weight(name string, dims ...int64) string {
-	t, ok := b.weights.Tensor(name)
-	if !ok {
-		b.problems = append(b.problems, fmt.Errorf("tensor %s is missing", name))
-		return name
-	}
+	t := b.weights.Tensor(name)
 	if product(t.Dims) != product(dims) {
 		b.problems = append(b.problems, fmt.Errorf("tensor %s has shape %v, want %v", name, t.Dims, dims))
 		return name
@@ -141,10 +147,16 @@ func (b *builder) activation(x, name string) string {
 	switch name {
 	case "quick_gelu":
 		return b.Op("com.microsoft.QuickGelu", []string{x}, onnx.Float("alpha", 1.702))
+	case "silu":
+		return b.Op("com.microsoft.QuickGelu", []string{x}, onnx.Float("alpha", 1))
 	case "gelu":
 		return b.Op("Gelu", []string{x}) // exact: with erf
+	case "gelu_new", "gelu_pytorch_tanh":
+		return b.Op("Gelu", []string{x}, onnx.String("approximate", "tanh"))
+	case "relu":
+		return b.Op("Relu", []string{x})
 	}
-	b.problems = append(b.problems, fmt.Errorf("activation %q is not supported: use gelu or quick_gelu", name))
+	b.problems = append(b.problems, fmt.Errorf("activation %q is not known", name))
 	return x
 }
 

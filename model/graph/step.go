@@ -109,15 +109,9 @@ func (b *builder) join(q, keys, values string, i int64, in stepInputs, t Tower) 
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]
 }
 
-// head turns rows into logits. A checkpoint without a head of its own uses the word
-// embeddings.
+// head turns rows into logits.
 func (b *builder) head(x string, s Sizes) string {
-	name := "output.weight"
-	if _, ok := b.weights.Tensor(name); !ok {
-		name = "git.embeddings.word_embeddings.weight"
-	}
-	w := b.weight(name, s.Vocabulary, s.Text.Hidden)
-	return b.Op("Gemm", []string{x, w, b.weight("output.bias", s.Vocabulary)}, onnx.Int("transB", 1))
+	return b.linear(x, "output", s.Text.Hidden, s.Vocabulary)
 }
 
 func rsqrt(n int64) float32 { return float32(1 / math.Sqrt(float64(n))) }

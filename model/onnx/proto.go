@@ -11,9 +11,10 @@ type Attribute []byte
 
 // AttributeProto.AttributeType of what is written here.
 const (
-	attributeFloat = 1
-	attributeInt   = 2
-	attributeInts  = 7
+	attributeFloat  = 1
+	attributeInt    = 2
+	attributeString = 3
+	attributeInts   = 7
 )
 
 // Float is an attribute with a float.
@@ -29,6 +30,13 @@ func Int(name string, v int64) Attribute {
 	b := appendString(nil, 1, name)
 	b = appendInt(b, 3, v)
 	return appendInt(b, 20, attributeInt)
+}
+
+// String is an attribute with a string.
+func String(name, v string) Attribute {
+	b := appendString(nil, 1, name)
+	b = appendString(b, 4, v)
+	return appendInt(b, 20, attributeString)
 }
 
 // Ints is an attribute with a list of integers.

@@ -1,0 +1,52 @@
+package model
+
+import (
+	"context"
+	"image"
+
+	"github.com/captiond/captiond/model/pixels"
+)
+
+// Pixels is what the encoder is fed with: samples before normalising, then after.
+func (m *Model) Pixels(img *image.RGBA, v pixels.View) ([]byte, []float32) {
+	size := m.sizeOf(img, v)
+	normal := make([]float32, 3*size.X*size.Y)
+	m.transform.Apply(normal, img, v)
+	var raw []byte
+	shown := m.transform.Resample(img, v)
+	for y := range size.Y {
+		row := shown.Pix[y*shown.Stride:][:4*size.X]
+		for x := 0; x < len(row); x += 4 {
+			raw = append(raw, row[x:x+3]...)
+		}
+	}
+	return raw, normal
+}
+
+// Numbers are the features themselves.
+func (f *Features) Numbers() []float32 { return f.data }
+
+// PromptIDs is what the decoder is started with.
+func (m *Model) PromptIDs(question string) []int64 { return m.prompt(question) }
+
+// LabelIDs are a label's tokens with the end token.
+func (m *Model) LabelIDs(name string) []int64 { return append(m.vocab.Encode(name), m.ends[0]) }
+
+// StepLogits are the logits after the prompt and after each of the tokens.
+func (m *Model) StepLogits(ctx context.Context, p *Prefix, prompt, tokens []int64) ([][]float32, error) {
+	r, logits, err := m.start(ctx, p, [][]int64{prompt})
+	if err != nil {
+		return nil, err
+	}
+	all := logits
+	for i := range tokens {
+		next, l, err := r.fork(ctx, tokens[i:i+1], []int64{0})
+		r.close()
+		if err != nil {
+			return nil, err
+		}
+		r, all = next, append(all, l...)
+	}
+	r.close()
+	return all, nil
+}

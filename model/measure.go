@@ -1,0 +1,31 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/captiond/captiond/model/graph"
+)
+
+// Sizes are those of the checkpoint.
+func (m *Model) Sizes() graph.Sizes { return m.sizes }
+
+// Side is the side of the checkpoint's own picture in pixels.
+func (m *Model) Side() int { return m.grid * int(m.sizes.Patch) }
+
+// Encoding is the tokens of a text, as a prompt has them.
+func (m *Model) Encoding(text string) []int64 { return m.vocab.Encode(text) }
+
+// Products loads the encoder's matrix products alone, on the same runtime and the same
+// weights: what the encoder's speed is measured against. Input and output are those of
+// graph.Products.
+func (m *Model) Products() (Session, error) {
+	b, err := graph.Products(m.sizes, m.weights)
+	if err != nil {
+		return nil, fmt.Errorf("build products: %w", err)
+	}
+	s, err := m.runtime.NewSession(b, m.folder)
+	if err != nil {
+		return nil, fmt.Errorf("load products: %w", err)
+	}
+	return s, nil
+}
