@@ -3,8 +3,6 @@
 // its sub-packages.
 package sinks
 
-import "time"
-
 // Kind names an event's schema: captiond.<kind>.v1.
 type Kind string
 
@@ -56,9 +54,9 @@ const (
 type Span struct {
 	Start        Seconds   `json:"start"`
 	End          Seconds   `json:"end"`
-	Frames       []Seconds `json:"frames"` // PTS of the frames used, one for each instant looked at
-	StartTime    time.Time `json:"start_time,omitzero"`
-	EndTime      time.Time `json:"end_time,omitzero"`
+	Frames       []Seconds `json:"frames"`              // PTS of the frames used, one for each instant looked at
+	StartTime    Time      `json:"start_time,omitzero"` // absent where the clock is none
+	EndTime      Time      `json:"end_time,omitzero"`
 	Clock        Clock     `json:"clock"`
 	ClockErrorMS int64     `json:"clock_error_ms,omitempty"`
 }
