@@ -26,7 +26,7 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		defer f.Close()
 		start := time.Now()
-		if _, err := Open(f, limits()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := openFile(f); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 		if d := time.Since(start); d > 5*time.Second {
@@ -41,7 +41,7 @@ func TestOpenRefusesBytes(t *testing.T) {
 		"empty": nil, "text file": []byte("hello, this is not a video"), "not a video": {0x7f, 'E', 'L', 'F', 0, 1, 2, 3},
 		"damaged or cut off": append([]byte("\x00\x00\x00\x18ftypmp42"), make([]byte, 4000)...),
 	} {
-		if _, err := Open(bytes.NewReader(b), limits()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Open(bytes.NewReader(b), int64(len(b)), limits()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -70,20 +70,20 @@ func TestTruncated(t *testing.T) {
 
 type panics struct{ *bytes.Reader }
 
-func (p panics) Read(b []byte) (int, error) {
-	if p.Len() < int(p.Size())/2 {
+func (p panics) ReadAt(b []byte, at int64) (int, error) {
+	if at > p.Size()/2 {
 		panic("the disk is gone")
 	}
-	return p.Reader.Read(b[:min(len(b), 256)])
+	return p.Reader.ReadAt(b[:min(len(b), 256)], at)
 }
 
 type fails struct{ *bytes.Reader }
 
-func (f fails) Read(b []byte) (int, error) {
-	if f.Len() < int(f.Size())/2 {
+func (f fails) ReadAt(b []byte, at int64) (int, error) {
+	if at > f.Size()/2 {
 		return 0, errors.New("input/output error")
 	}
-	return f.Reader.Read(b[:min(len(b), 256)])
+	return f.Reader.ReadAt(b[:min(len(b), 256)], at)
 }
 
 // TestBrokenInput: a reader that fails or panics costs the clip, not the process.
@@ -100,10 +100,10 @@ func TestBrokenInput(t *testing.T) {
 		defer c.Close()
 		return c.Damage()
 	}
-	if s := said(Open(panics{bytes.NewReader(b)}, limits())); !strings.Contains(s, "the disk is gone") {
+	if s := said(Open(panics{bytes.NewReader(b)}, int64(len(b)), limits())); !strings.Contains(s, "the disk is gone") {
 		t.Error(s)
 	}
-	if s := said(Open(fails{bytes.NewReader(b)}, limits())); !strings.Contains(s, "input/output error") {
+	if s := said(Open(fails{bytes.NewReader(b)}, int64(len(b)), limits())); !strings.Contains(s, "input/output error") {
 		t.Error(s)
 	}
 }
@@ -118,5 +118,38 @@ func TestShowStops(t *testing.T) {
 	}
 	if err := c.Show([]time.Duration{time.Second, 0}, nil); err == nil {
 		t.Error("instants that do not ascend were taken")
+	}
+}
+
+// TestBeginsInTheMiddle: a recording that begins between two key pictures begins with the
+// first that can be shown whole.
+func TestBeginsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for name, rate := range map[string]int{"h264-b.ts": 10, "h264-open.ts": 10, "hevc-open.ts": 10, "mpeg2.ts": 25} {
+		b, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := 3 * 188 // service description, programs and tracks
+		b = append(b[:header:header], b[len(b)/188*30/100*188:]...)
+		c, err := Open(bytes.NewReader(b), int64(len(b)), limits())
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		defer c.Close()
+		var at []time.Duration
+		for i := range 40 {
+			at = append(at, time.Duration(2*i+1)*time.Second/time.Duration(2*rate))
+		}
+		ps := show(t, c, at...)
+		first := number(ps[0])
+		if ps[0].PTS != 0 || first == 0 || len(ps) < 15 {
+			t.Errorf("%s: begins with picture %d at %v; %d pictures", name, first, ps[0].PTS, len(ps))
+		}
+		for _, p := range ps {
+			if want := time.Duration(number(p)-first) * time.Second / time.Duration(rate); (p.PTS - want).Abs() > time.Millisecond {
+				t.Errorf("%s: picture %d at %v, want %v", name, number(p), p.PTS, want)
+			}
+		}
 	}
 }

@@ -70,20 +70,16 @@ type shot struct {
 func Quiet() { astiav.SetLogLevel(astiav.LogLevelError) }
 
 // Open reads the whole of a video file once, without decoding, to know its timeline, and
-// decodes the first picture. r is read from its beginning and must not be used by others
-// until Close. The error says what is wrong with the file and what to do.
-func Open(r io.ReadSeeker, l Limits) (*Clip, error) {
+// decodes the first picture. r holds size bytes that must not change until Close. The
+// error says what is wrong with the file and what to do.
+func Open(r io.ReaderAt, size int64, l Limits) (*Clip, error) {
 	if l.MaxPixels < 1 || l.Threads < 1 {
 		return nil, errors.New("open clip: the limits of pixels and threads must be at least 1")
 	}
 	if err := sniff(r); err != nil {
 		return nil, err
 	}
-	s, err := newSource(r)
-	if err != nil {
-		return nil, err
-	}
-	c := &Clip{limits: l, source: s, jump: true, firstBad: none, said: time.Now()}
+	c := &Clip{limits: l, source: &source{r: r, size: size}, jump: true, firstBad: none, said: time.Now()}
 	if err := c.open(); err != nil {
 		c.Close()
 		return nil, err
@@ -214,6 +210,9 @@ func (c *Clip) tick(packets, pictures int) {
 
 // Damage says what was found wrong with the file so far, "" when nothing was.
 func (c *Clip) Damage() string {
+	if c.source.err != nil {
+		return c.source.err.Error()
+	}
 	faults, first := c.faults, c.firstBad
 	if c.dec != nil && c.dec.faults > 0 {
 		faults = max(faults, c.dec.faults)

@@ -27,7 +27,7 @@ func open(t *testing.T, name string) *Clip {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	c, err := Open(f, limits())
+	c, err := openFile(f)
 	if err != nil {
 		t.Fatalf("open %s: %v", name, err)
 	}
@@ -38,6 +38,14 @@ func open(t *testing.T, name string) *Clip {
 		}
 	})
 	return c
+}
+
+func openFile(f *os.File) (*Clip, error) {
+	s, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return Open(f, s.Size(), limits())
 }
 
 func show(t *testing.T, c *Clip, at ...time.Duration) []wire.Picture {

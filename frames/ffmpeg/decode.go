@@ -11,7 +11,7 @@ import (
 // decoder turns the packets of an input into pictures, in the order they are shown.
 type decoder struct {
 	in       *input
-	tl       *timeline // nil while the file's times are not known yet
+	tl       *timeline
 	codec    *astiav.CodecContext
 	clock    clock
 	packets  int // of the track, read so far
@@ -35,7 +35,7 @@ func newDecoder(in *input, tl *timeline, l Limits, lv *live) (*decoder, error) {
 	lv.decoders++
 	if err := d.open(l); err != nil {
 		d.close()
-		return nil, fmt.Errorf("open decoder %s: %w", in.codec.Name(), err)
+		return nil, fmt.Errorf("the %s video cannot be decoded, its header is damaged; copy the file again (%w)", in.codec.Name(), err)
 	}
 	return d, nil
 }
@@ -126,7 +126,9 @@ func (d *decoder) feed() {
 	s := d.clock.read(p)
 	p.SetPts(s.pts)
 	p.SetDts(s.dts)
-	d.packets++
+	if d.packets++; d.packets <= d.tl.lead {
+		return
+	}
 	if err := d.codec.SendPacket(p); err != nil {
 		d.fault()
 	}
@@ -154,7 +156,7 @@ func (d *decoder) at(f *astiav.Frame) int64 {
 	if at == none {
 		at = bestEffort(f)
 	}
-	if d.tl != nil && d.tl.counted {
+	if d.tl.counted {
 		at = d.tl.order[min(d.pictures, len(d.tl.order)-1)]
 	}
 	d.pictures++

@@ -36,9 +36,7 @@ type input struct {
 // openInput opens the container with allow-lists and limits (see the package comment).
 // A picture larger than maxPixels is refused before anything is decoded.
 func openInput(s *source, maxPixels int, l *live) (*input, error) {
-	if _, err := s.r.Seek(0, 0); err != nil {
-		return nil, fmt.Errorf("read input: %w", err)
-	}
+	s.at = 0
 	in := &input{source: s, live: l}
 	if err := in.open(); err != nil {
 		return nil, err
@@ -84,10 +82,7 @@ func (in *input) unopened(err error) error {
 	if in.source.err != nil {
 		return in.source.err
 	}
-	if errors.Is(err, astiav.ErrInvaliddata) || errors.Is(err, astiav.ErrEof) {
-		return errors.New("the file is damaged or cut off: its index or header is missing or unreadable, so nothing of it can be decoded; copy it again")
-	}
-	return fmt.Errorf("open container: %w", err)
+	return fmt.Errorf("the file is damaged or cut off: its index or header is missing or unreadable, so nothing of it can be decoded; copy it again (%w)", err)
 }
 
 func set(d *astiav.Dictionary, pairs ...string) error {
@@ -175,8 +170,10 @@ func decoderFor(p *astiav.CodecParameters) (*astiav.Codec, error) {
 	if c != nil && allowed(c.Name()) {
 		return c, nil
 	}
-	name := p.CodecID().Name()
-	return nil, fmt.Errorf("the video is coded as %s, which captiond does not decode: convert it with ffmpeg -i IN -c:v libx264 OUT.mp4", name)
+	if p.CodecID() == astiav.CodecIDNone {
+		return nil, errors.New("the file does not say how its video is coded: it is damaged or of a kind that FFmpeg does not know")
+	}
+	return nil, fmt.Errorf("the video is coded as %s, which captiond does not decode: convert it with ffmpeg -i IN -c:v libx264 OUT.mp4", p.CodecID().Name())
 }
 
 func allowed(name string) bool { return strings.Contains(","+decoders+",", ","+name+",") }

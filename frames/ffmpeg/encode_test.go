@@ -59,7 +59,7 @@ func TestEncode(t *testing.T) {
 	if !bytes.Equal(b, encode(t, "b.mp4", 30)) {
 		t.Error("the same pictures gave other bytes")
 	}
-	c, err := Open(bytes.NewReader(b), limits())
+	c, err := Open(bytes.NewReader(b), int64(len(b)), limits())
 	if err != nil {
 		t.Fatal(err)
 	}

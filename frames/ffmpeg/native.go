@@ -11,6 +11,7 @@ import "C"
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
@@ -38,6 +39,15 @@ func preferred(s *astiav.Stream) bool { return cStream(s).disposition&C.AV_DISPO
 // setPacketTimeBase lets the decoder judge time stamps; avcodec wants it before Open.
 func setPacketTimeBase(c *astiav.CodecContext, s *astiav.Stream) {
 	cCodec(c).pkt_timebase = cStream(s).time_base
+}
+
+// statedLength is the container's own word for its length; 0 where FFmpeg had to guess.
+func statedLength(f *astiav.FormatContext) time.Duration {
+	c := *(**C.AVFormatContext)(unsafe.Pointer(f))
+	if c.duration <= 0 || c.duration > C.int64_t(maxSpan/time.Microsecond) || c.duration_estimation_method != C.AVFMT_DURATION_FROM_STREAM {
+		return 0
+	}
+	return time.Duration(c.duration) * time.Microsecond
 }
 
 // wraps reports whether the container's clock may jump in mid-file (MPEG-TS, MPEG-PS).

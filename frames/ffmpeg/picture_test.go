@@ -106,6 +106,9 @@ func TestSizeChanges(t *testing.T) {
 		if d := c.Info().Duration; d < 3900*time.Millisecond || d > 4300*time.Millisecond {
 			t.Errorf("%s: %v long", name, d)
 		}
+		if d := c.Info().Damage; d != "" {
+			t.Errorf("%s: damage %q", name, d)
+		}
 		ps := show(t, c, 450*time.Millisecond, c.Info().Duration-250*time.Millisecond)
 		if ps[0].Width != 128 || number(ps[0]) != 4 || ps[1].Width != 256 || number(ps[1]) != 17 {
 			t.Errorf("%s: %d of width %d, %d of width %d", name, number(ps[0]), ps[0].Width, number(ps[1]), ps[1].Width)

@@ -27,7 +27,11 @@ func Serve(input *os.File, in *wire.Reader, out *wire.Writer) error {
 		return fmt.Errorf("serve decoder: the first request is a %T", m)
 	}
 	s := &server{in: in, out: out}
-	c, err := Open(input, Limits{MaxPixels: o.MaxPixels, Threads: o.Threads, Progress: s.progress})
+	stat, err := input.Stat()
+	if err != nil {
+		return s.fail(fmt.Errorf("read input: %w", err))
+	}
+	c, err := Open(input, stat.Size(), Limits{MaxPixels: o.MaxPixels, Threads: o.Threads, Progress: s.progress})
 	if err != nil {
 		return s.fail(err)
 	}

@@ -13,16 +13,10 @@ const sniffed = 4096
 
 // sniff refuses what is not by its first bytes one of the containers that captiond
 // accepts. It keeps text from FFmpeg's probing altogether: playlists, SDP, concat scripts.
-func sniff(r io.ReadSeeker) error {
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("read input: %w", err)
-	}
+func sniff(r io.ReaderAt) error {
 	b := make([]byte, sniffed)
-	n, err := io.ReadFull(r, b)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read input: %w", err)
-	}
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
+	n, err := r.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read input: %w", err)
 	}
 	return recognise(b[:n])

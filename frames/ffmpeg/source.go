@@ -18,45 +18,48 @@ const (
 	seekForce = 0x20000
 )
 
-// source gives a demuxer the bytes of a descriptor. go-astiav never forgets its callbacks,
-// so they hold this small object alone, and close lets go of the reader.
+// source gives a demuxer the bytes of a file. It keeps its own place, so that others may
+// read the same descriptor. go-astiav never forgets its callbacks: they hold this small
+// object alone, and Close lets go of the reader.
 type source struct {
-	r    io.ReadSeeker
+	r    io.ReaderAt
+	at   int64
 	size int64
-	err  error // the first failure that was not the end of the file
-}
-
-func newSource(r io.ReadSeeker) (*source, error) {
-	size, err := r.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, fmt.Errorf("find size of input: %w", err)
-	}
-	return &source{r: r, size: size}, nil
+	err  error // the first failures that were not the end of the file
 }
 
 func (s *source) read(b []byte) (n int, err error) {
 	defer s.guard(&err)
-	n, err = s.r.Read(b)
+	if s.r == nil || s.at >= s.size {
+		return 0, astiav.ErrEof
+	}
+	n, err = s.r.ReadAt(b[:min(int64(len(b)), s.size-s.at)], s.at)
+	s.at += int64(n)
 	switch {
 	case n > 0:
 		return n, nil
 	case err == nil || errors.Is(err, io.EOF):
 		return 0, astiav.ErrEof
+	case s.err == nil:
+		s.err = fmt.Errorf("read input: %w", err)
 	}
-	s.err = errors.Join(s.err, err)
 	return 0, astiav.ErrEio
 }
 
-func (s *source) seek(offset int64, whence int) (n int64, err error) {
-	defer s.guard(&err)
-	if whence&seekSize != 0 {
+func (s *source) seek(offset int64, whence int) (int64, error) {
+	switch whence &^ seekForce {
+	case seekSize:
 		return s.size, nil
+	case io.SeekCurrent:
+		offset += s.at
+	case io.SeekEnd:
+		offset += s.size
 	}
-	n, err = s.r.Seek(offset, whence&^seekForce)
-	if err != nil {
+	if offset < 0 {
 		return 0, astiav.ErrEio
 	}
-	return n, nil
+	s.at = offset
+	return offset, nil
 }
 
 // guard turns a panic into an error: one that crossed into C would end the process.

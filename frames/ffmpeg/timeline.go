@@ -12,6 +12,7 @@ import (
 const (
 	maxPackets = 4 << 20            // 38 hours at 30 pictures a second
 	maxSpan    = 7 * 24 * time.Hour // of a clip
+	maxReuse   = 8                  // how often an index may point to the same bytes (edit lists repeat)
 	maxMissing = time.Second        // what a whole file may lack of its stated length
 )
 
@@ -28,7 +29,9 @@ type timeline struct {
 	end     int64   // the end of the last picture
 	order   []int64 // when each picture comes on screen, ascending
 	keys    []key   // ascending; empty where seeking would not give the same pictures
+	lead    int     // packets before the first key, which refer to what is not there
 	counted bool    // packets lack PTS: the n-th picture comes at order[n]
+	torn    bool    // packets are incomplete: lost on the way, or where recordings were joined
 	damage  string
 }
 
@@ -50,7 +53,9 @@ func (tl *timeline) collect(in *input, tick func()) ([]stamp, *clock, error) {
 	var stamps []stamp
 	var seen time.Duration
 	streams := in.format.Streams()
+	var size int64
 	end := func(p *astiav.Packet) {
+		size += int64(p.Size())
 		at := p.Pts()
 		if at == none {
 			at = p.Dts()
@@ -63,19 +68,21 @@ func (tl *timeline) collect(in *input, tick func()) ([]stamp, *clock, error) {
 	for {
 		p, err := in.next(end)
 		if err != nil {
-			if d := in.ending(err, seen); d != "" {
-				tl.damage = d
+			tl.damage = in.ending(err, seen)
+			if tl.damage == "" && tl.torn && !wraps(in.format.InputFormat()) {
+				tl.damage = "a part of the file is missing"
 			}
 			return stamps, &c, nil
 		}
 		tick()
 		end(p)
+		if size > maxReuse*in.source.size+maxProbe {
+			return nil, nil, errors.New("the file's index is absurd: it points to the same bytes again and again; write the file anew, for instance with ffmpeg -i IN -c copy OUT.mkv")
+		}
 		if p.Size() == 0 {
 			continue // a dropped picture: the one before stays
 		}
-		if p.Flags().Has(astiav.PacketFlagCorrupt) {
-			tl.damage = "a part of the file is missing or damaged"
-		}
+		tl.torn = tl.torn || p.Flags().Has(astiav.PacketFlagCorrupt)
 		if stamps = append(stamps, c.read(p)); len(stamps) > maxPackets {
 			return nil, nil, fmt.Errorf("the file has more than %d pictures: cut it into parts, for instance with ffmpeg -i IN -c copy -f segment -segment_time 3600 PART%%d.mkv", maxPackets)
 		}
@@ -90,11 +97,8 @@ func (in *input) ending(err error, seen time.Duration) string {
 	if !errors.Is(err, astiav.ErrEof) {
 		return "the file is cut off or damaged: reading it ended early (" + err.Error() + ")"
 	}
-	stated := length(in.format.Duration(), astiav.NewRational(1, 1_000_000))
-	if wraps(in.format.InputFormat()) || in.format.Duration() <= 0 || stated > maxSpan {
-		return ""
-	}
-	if stated-seen > maxMissing {
+	stated := statedLength(in.format)
+	if !wraps(in.format.InputFormat()) && stated-seen > maxMissing {
 		return fmt.Sprintf("the file is cut off: it states %.1f s and ends after %.1f s", stated.Seconds(), seen.Seconds())
 	}
 	return ""
@@ -104,6 +108,7 @@ func (in *input) ending(err error, seen time.Duration) string {
 func (tl *timeline) arrange(stamps []stamp, c *clock, in *input) error {
 	// An AVI states when pictures are decoded, never when they are shown.
 	tl.counted = in.format.InputFormat().Name() == "avi"
+	tl.lead = max(0, slices.IndexFunc(stamps, func(s stamp) bool { return s.key }))
 	for _, s := range stamps {
 		tl.counted = tl.counted || s.pts == none
 	}
@@ -113,14 +118,11 @@ func (tl *timeline) arrange(stamps []stamp, c *clock, in *input) error {
 	}
 	slices.Sort(tl.order)
 	tl.start, tl.end = tl.order[0], last
-	if c.jumps > 0 && tl.damage == "" && 4*c.jumps <= c.steps {
-		tl.damage = fmt.Sprintf("the time stamps jump %d times, as where recordings were joined: time was taken to go on", c.jumps)
-	}
 	span := float64(tl.end-tl.start) * tl.base.Float64()
 	if 4*c.jumps > c.steps && c.jumps > 0 || span > maxSpan.Seconds() || span < 0 {
 		return fmt.Errorf("the time stamps are absurd: %d pictures over %.0f s; write the file anew, for instance with ffmpeg -r 25 -i IN OUT.mp4", len(tl.order), span)
 	}
-	if tl.counted || c.jumps > 0 || tl.damage != "" || in.codec.Name() == "gif" || repeats(tl.order) {
+	if tl.counted || c.jumps > 0 || tl.damage != "" || tl.torn || in.codec.Name() == "gif" || repeats(tl.order) {
 		tl.keys = nil
 	}
 	return nil
@@ -141,8 +143,8 @@ func (tl *timeline) place(stamps []stamp, c *clock) (end int64) {
 		if s.key && !tl.counted && (len(tl.keys) == 0 || at > tl.keys[len(tl.keys)-1].pts) {
 			tl.keys = append(tl.keys, key{at, s.dts, i})
 		}
-		if s.discard {
-			continue // decoded for the sake of others, never shown (edit lists)
+		if s.discard || i < tl.lead {
+			continue // never shown: decoded for the sake of others (edit lists), or not decoded
 		}
 		tl.order = append(tl.order, at)
 		if last.pts == none || at >= last.pts {
