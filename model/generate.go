@@ -117,8 +117,8 @@ func (m *Model) GenerateAll(ctx context.Context, p *Prefix, rs []Request) ([]Tex
 	var prompts [][]int64
 	var searches []search
 	for _, r := range rs {
-		if r.Beams < 0 || r.Beams > maxBeams || r.MaxTokens < 0 {
-			return nil, fmt.Errorf("generate text: %d beams and %d tokens are asked for: use 0 to %d beams and no negative number", r.Beams, r.MaxTokens, maxBeams)
+		if err := m.check(r); err != nil {
+			return nil, fmt.Errorf("generate text: %w", err)
 		}
 		prompt := m.prompt(r.Prompt)
 		prompts = append(prompts, prompt)
@@ -132,6 +132,18 @@ func (m *Model) GenerateAll(ctx context.Context, p *Prefix, rs []Request) ([]Tex
 		texts[i] = m.text(s.best())
 	}
 	return texts, nil
+}
+
+func (m *Model) check(r Request) error {
+	switch {
+	case r.Beams < 0 || r.Beams > maxBeams || r.MaxTokens < 0:
+		return fmt.Errorf("%d beams and %d tokens are asked for: use 0 to %d beams and no negative number", r.Beams, r.MaxTokens, maxBeams)
+	case r.Labels != nil && r.Labels.of != m:
+		return errors.New("the labels were not made by this model")
+	case r.Labels != nil && r.Beams > 1:
+		return errors.New("labels are searched for without beams")
+	}
+	return nil
 }
 
 // prompt is the begin token and the question; no end token follows.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/captiond/captiond/model/graph"
@@ -28,4 +29,19 @@ func (m *Model) Products() (Session, error) {
 		return nil, fmt.Errorf("load products: %w", err)
 	}
 	return s, nil
+}
+
+// Logits are those of the token after the prompt, one for each entry of the vocabulary.
+func (m *Model) Logits(ctx context.Context, p *Prefix, prompt string) ([]float32, error) {
+	release, err := p.hold(m)
+	if err != nil {
+		return nil, fmt.Errorf("compute logits: %w", err)
+	}
+	defer release()
+	r, logits, err := m.start(ctx, p, [][]int64{m.prompt(prompt)})
+	if err != nil {
+		return nil, fmt.Errorf("compute logits: %w", err)
+	}
+	defer r.close()
+	return logits[0], nil
 }
