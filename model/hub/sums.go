@@ -61,21 +61,18 @@ func sum(ctx context.Context, path string) (Sum, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.CopyBuffer(h, patient{ctx, f}, make([]byte, 1<<20))
-	return Sum{Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
-}
-
-// patient is a reader that a context ends. It lives as long as one call of sum.
-type patient struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (p patient) Read(b []byte) (int, error) {
-	if err := p.ctx.Err(); err != nil {
-		return 0, err
+	s := Sum{}
+	for err == nil {
+		var n int64
+		n, err = io.CopyN(h, f, 8<<20)
+		s.Size += n
+		err = cmp.Or(ctx.Err(), err)
 	}
-	return p.r.Read(b)
+	s.SHA256 = hex.EncodeToString(h.Sum(nil))
+	if !errors.Is(err, io.EOF) {
+		return Sum{}, err
+	}
+	return s, nil
 }
 
 // compare lists what differs between two sets of files, both ordered by name.

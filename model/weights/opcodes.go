@@ -62,12 +62,12 @@ type scanner struct {
 	last  [2]string // the strings pushed last, which STACK_GLOBAL reads
 	depth int       // open marks
 
-	protocol4 bool
+	foreign bool // not protocol 2
 }
 
 func (s *scanner) finish() error {
-	if s.protocol4 {
-		return fmt.Errorf("the pickle is of protocol 4, torch.save's is 2: save it again with torch.save's defaults, or %s", hint)
+	if s.foreign {
+		return fmt.Errorf("the pickle is not of protocol 2, as torch.save's are: save it again with torch.save's defaults, or %s", hint)
 	}
 	if len(s.rest) > 0 {
 		return errors.New("there is more after the pickle's end: the file is damaged")
@@ -107,24 +107,31 @@ func (s *scanner) step(op byte) error {
 	case 'c':
 		return s.global()
 	}
-	return s.newer(op)
+	return s.other(op)
 }
 
-// newer follows the instructions of protocol 4 only to say what such a pickle wants:
+// other follows the instructions of other protocols only to say what such a pickle wants:
 // finish refuses it in any case.
-func (s *scanner) newer(op byte) error {
-	s.protocol4 = true
+func (s *scanner) other(op byte) error {
+	s.foreign = true
 	switch op {
+	case 'S', 'V', 'I', 'F', 'L', 'p', 'g', 'P': // protocol 0: the argument is a line
+		_, err := s.line()
+		return err
+	case 'l', 'd', 'o', 0x94:
+		return nil
+	case 'i': // INST
+		return s.global()
 	case 0x8c: // SHORT_BINUNICODE
 		return s.counted(1, false)
-	case 0x94: // MEMOIZE
-		return nil
 	case 0x95: // FRAME
 		return s.skip(8)
 	case 0x93: // STACK_GLOBAL: module and name were pushed before
 		return check(s.last[0], s.last[1])
+	case 0x82, 0x83, 0x84: // EXT
+		return &UnsafeError{"an extension code"}
 	}
-	return s.refuse(op)
+	return fmt.Errorf("the pickle has instruction 0x%02x, which torch.save does not write: the file is refused; %s", op, hint)
 }
 
 func (s *scanner) skip(n int) error {
@@ -188,17 +195,4 @@ func (s *scanner) line() (string, error) {
 	}
 	line, err := s.take(n + 1)
 	return strings.TrimSuffix(string(line), "\n"), err
-}
-
-// refuse names what a foreign instruction was about to do.
-func (s *scanner) refuse(op byte) error {
-	switch op {
-	case 'i': // INST: module and name follow, as for GLOBAL
-		if err := s.global(); err != nil {
-			return err
-		}
-	case 0x82, 0x83, 0x84:
-		return &UnsafeError{"an extension code"}
-	}
-	return fmt.Errorf("the pickle has instruction 0x%02x, which torch.save does not write: the file is refused; %s", op, hint)
 }
