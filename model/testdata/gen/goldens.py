@@ -71,10 +71,10 @@ class Goldens:
         seen, features, projected = self.reference.look(pixels, given.get("still", False))
         self._seen[name], self._pixels[name] = seen, pixels
         stages = dict(zip(STAGES, (raw, pixels, features, projected)))
-        for stage in given.get("store", STAGES):
+        for stage in STAGES:
             self.tensors[f"input/{name}/{stage}"] = np.ascontiguousarray(stages[stage])
         self.inputs.append({"name": name, "pictures": given["pictures"], "transform": transform,
-                            "still": given.get("still", False), "stages": list(given.get("store", STAGES))}
+                            "still": given.get("still", False)}
                            | ({"microsoft_max": self.spec["microsoft_max"]} if transform == "microsoft-vqa" else {}))
 
     def _case(self, name, case):

@@ -162,9 +162,8 @@ SPECS = {
         "tied": False, "hub_ids": True, "files": ["vocab.txt"], "bare": True, "scale": 0.01, "gain": 0.25,
         "weights": "model.safetensors", "dtype": "float32",
         "preprocessor": {"image_processor_type": "CLIPImageProcessor"},
-        "inputs": {"banner": {"pictures": ["banner"], "store": ["pixels_u8", "features"]},
-                   "large": {"pictures": ["large"], "store": ["features"]}},
-        "cases": {"banner": {"input": "banner"} | GREEDY, "large": {"input": "large"} | GREEDY,
+        "inputs": {"banner": {"pictures": ["banner"]}},
+        "cases": {"banner": {"input": "banner"} | GREEDY,
                   "question": {"input": "banner", "question": QUESTION} | GREEDY},
     },
     "image-wide": {
@@ -257,4 +256,8 @@ SEEDS = {
     "image-wide": 147,
     "video-clip": 60,
     "video-eight": 14,
+    "video-two": 10,
+    "video-four": 1,
+    "image-oblong": 39,
+    "image-defaults": 24,
 }
