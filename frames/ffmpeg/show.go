@@ -3,7 +3,6 @@ package ffmpeg
 import (
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -113,11 +112,7 @@ func (c *Clip) seek(k int) (found bool, err error) {
 // land seeks and reads up to the first key packet, which stays in the input. It must be
 // one that the scan saw, not after the packet limit.
 func (c *Clip) land(k key, limit int) (key, bool) {
-	at := k.pts
-	if k.dts != none && strings.HasPrefix(c.in.format.InputFormat().Name(), "mov") {
-		at = k.dts // mov's index is in decoding order
-	}
-	if err := c.in.format.SeekFrame(c.in.track.Index(), at, astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
+	if err := c.in.format.SeekFrame(c.in.track.Index(), k.pts, astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
 		return key{}, false
 	}
 	for {

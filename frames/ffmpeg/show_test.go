@@ -182,3 +182,18 @@ func TestProgress(t *testing.T) {
 		t.Errorf("told %d times, %+v", n, c.work)
 	}
 }
+
+// TestSeekSavesWork: the last second of a clip is reached without decoding the first three.
+func TestSeekSavesWork(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"h264.mp4", "h264-b.mp4", "h264-b.mkv", "h264-b.mov", "h264-b.ts", "h264-b.flv", "h264-open.mkv",
+		"h264-open.mp4", "h264-open.ts", "hevc.mp4", "hevc-open.mkv", "hevc-open.ts", "vp8.webm", "vp9.webm",
+		"h264-frag.mp4", "sound.mkv", "mpeg2.ts"} {
+		c := open(t, name)
+		before := c.work.Frames
+		show(t, c, c.Info().Duration-150*time.Millisecond)
+		if n := c.work.Frames - before; n > 12 {
+			t.Errorf("%s: %d pictures decoded to show one", name, n)
+		}
+	}
+}

@@ -18,8 +18,8 @@ const (
 
 // key is a place where decoding can begin.
 type key struct {
-	pts, dts int64
-	packet   int // which of the track's packets it is
+	pts    int64
+	packet int // which of the track's packets it is
 }
 
 // timeline is what one pass over the packets of a track tells, without decoding any.
@@ -141,7 +141,7 @@ func (tl *timeline) place(stamps []stamp, c *clock) (end int64) {
 			at += c.step
 		}
 		if s.key && !tl.counted && (len(tl.keys) == 0 || at > tl.keys[len(tl.keys)-1].pts) {
-			tl.keys = append(tl.keys, key{at, s.dts, i})
+			tl.keys = append(tl.keys, key{at, i})
 		}
 		if s.discard || i < tl.lead {
 			continue // never shown: decoded for the sake of others (edit lists), or not decoded
