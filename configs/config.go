@@ -29,7 +29,7 @@ type Model struct {
 	Answer    string `mapstructure:"answer" usage:"checkpoint that answers questions: demo, an imported name, or a folder"`
 	Device    string `mapstructure:"device" usage:"auto, cpu or cuda"`
 	Precision string `mapstructure:"precision" usage:"float32"`
-	Transform string `mapstructure:"transform" usage:"how pictures are made ready: huggingface or microsoft"`
+	Transform string `mapstructure:"transform" usage:"how pictures are made ready: huggingface, microsoft or microsoft-vqa"`
 	Library   string `mapstructure:"library" usage:"ONNX Runtime's shared library (default: searched for)"`
 	Threads   int    `mapstructure:"threads" usage:"threads of one model; 0 is one for each core"`
 	LowMemory bool   `mapstructure:"low_memory" usage:"leave the weights mapped from their file: less memory, slower"`

@@ -55,7 +55,7 @@ func (m Model) check(check func(string, error)) {
 	check("model.answer", notEmpty(m.Answer))
 	check("model.device", oneOf(m.Device, "auto", "cpu", "cuda"))
 	check("model.precision", oneOf(m.Precision, "float32"))
-	check("model.transform", oneOf(m.Transform, "huggingface", "microsoft"))
+	check("model.transform", oneOf(m.Transform, "huggingface", "microsoft", "microsoft-vqa"))
 	check("model.threads", atLeast(int64(m.Threads), 0, "0"))
 }
 

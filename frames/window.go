@@ -14,13 +14,14 @@ const minTail = time.Second
 type Window struct{ Start, End time.Duration }
 
 // Every cuts a stretch into windows of the given length, which is positive, in order and
-// without gaps. A tail under one second joins the window before it; a stretch that is no
+// without gaps. A tail under one second, or under one length where that is shorter, joins
+// the window before it; a stretch that is no
 // longer than one window is one, even if it is empty. The windows are made as they are
 // asked for, since a file may claim to be any length.
 func Every(stretch Window, length time.Duration) iter.Seq[Window] {
 	return func(yield func(Window) bool) {
 		start := stretch.Start
-		for rest(start, stretch.End) >= rest(0, length)+uint64(minTail) {
+		for rest(start, stretch.End) >= rest(0, length)+uint64(min(minTail, length)) {
 			if !yield(Window{start, start + length}) {
 				return
 			}

@@ -35,7 +35,7 @@ func TestCaptionEncodesEachFrameOnce(t *testing.T) {
 			t.Parallel()
 			p := new(parrot)
 			j, events := job(p, tt.samples)
-			if err := j.Caption(t.Context(), tt.clip, slices.Values(frames.Every(0, tt.clip.end, tt.every))); err != nil {
+			if err := j.Caption(t.Context(), tt.clip, frames.Every(frames.Window{End: tt.clip.end}, tt.every)); err != nil {
 				t.Fatal(err)
 			}
 			cs := captions(t, *events)
@@ -69,7 +69,7 @@ func TestCaptionSaysWhatWasCompleteBeforeAnError(t *testing.T) {
 	clip.breakAt, clip.err = 250, errBroken
 	p := new(parrot)
 	j, events := job(p, 6)
-	err := j.Caption(t.Context(), clip, slices.Values(frames.Every(0, clip.end, 10*time.Second)))
+	err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 10*time.Second))
 	if !errors.Is(err, errBroken) {
 		t.Fatalf("error %v, want %v", err, errBroken)
 	}
@@ -84,7 +84,7 @@ func TestCaptionIsEmittedBeforeTheClipEnds(t *testing.T) {
 	j, _ := job(new(parrot), 6)
 	stop := errors.New("seen enough")
 	j.Emit = func(sinks.Event) error { return stop }
-	err := j.Caption(t.Context(), clip, slices.Values(frames.Every(0, clip.end, 10*time.Second)))
+	err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 10*time.Second))
 	if !errors.Is(err, stop) {
 		t.Fatalf("error %v, want %v", err, stop)
 	}
@@ -99,7 +99,7 @@ func TestCaptionStopsOnModelErrors(t *testing.T) {
 	p := &parrot{fail: errors.New("no memory")}
 	j, events := job(p, 6)
 	clip := steady(100, 10)
-	err := j.Caption(t.Context(), clip, slices.Values(frames.Every(0, clip.end, 10*time.Second)))
+	err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 10*time.Second))
 	if !errors.Is(err, p.fail) || len(*events) != 0 {
 		t.Errorf("error %v with %d events, want %v and none", err, len(*events), p.fail)
 	}
@@ -148,7 +148,7 @@ func TestEventsCarryTheContainersClock(t *testing.T) {
 	j, events := job(new(parrot), 2)
 	j.Created = created
 	clip := steady(40, 10)
-	if err := j.Caption(t.Context(), clip, slices.Values(frames.Every(0, clip.end, 2*time.Second))); err != nil {
+	if err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 2*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	c := captions(t, *events)[1]
@@ -164,7 +164,7 @@ func TestSameJobSameIDs(t *testing.T) {
 		j, events := job(new(parrot), 6)
 		change(&j)
 		clip := steady(100, 10)
-		if err := j.Caption(t.Context(), clip, slices.Values(frames.Every(0, clip.end, 5*time.Second))); err != nil {
+		if err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 5*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
