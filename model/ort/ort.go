@@ -37,9 +37,11 @@ type Options struct {
 type Runtime struct {
 	options Options
 	device  string
-	path    string
-	live    atomic.Int64
-	closed  atomic.Bool
+	// fallback is why the device is not the one that was asked for.
+	fallback error
+	path     string
+	live     atomic.Int64
+	closed   atomic.Bool
 }
 
 var _ model.Runtime = (*Runtime)(nil)
@@ -74,6 +76,9 @@ func (r *Runtime) Version() string { return native.GetVersion() }
 // Device is what sessions run on: "cpu" or "cuda".
 func (r *Runtime) Device() string { return r.device }
 
+// Fallback is why no GPU is used, nil where one is or none was asked for.
+func (r *Runtime) Fallback() error { return r.fallback }
+
 // Path is the library's file, as given to Open.
 func (r *Runtime) Path() string { return r.path }
 
@@ -102,6 +107,6 @@ func (r *Runtime) chooseDevice(ctx context.Context) {
 	if err == nil {
 		return
 	}
-	r.device = "cpu"
+	r.device, r.fallback = "cpu", err
 	r.options.Logger.Info("model runs on the cpu", "device", r.options.Device, "reason", err)
 }
