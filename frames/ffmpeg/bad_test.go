@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/captiond/captiond/frames/wire"
 )
@@ -152,4 +153,17 @@ func TestBeginsInTheMiddle(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzRecognise: text is never taken for a container, whatever it says.
+func FuzzRecognise(f *testing.F) {
+	for _, seed := range []string{"#EXTM3U\n", "ffconcat version 1.0\n", "v=0\r\no=-", "RIFF....AVI LIST", "GIF89a", "FLV\x01\x05",
+		"\x00\x00\x00\x18ftypmp42", "\x1aE\xdf\xa3", "\x00\x00\x01\xba", "OggS\x00", "", strings.Repeat("G"+strings.Repeat("\xff", 187), 5)} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := recognise(b); err == nil && utf8.Valid(b) && !bytes.Contains(b, []byte{0}) {
+			t.Error("a text was let through")
+		}
+	})
 }

@@ -166,18 +166,18 @@ func inRange(c colour, f *astiav.Frame) string {
 // convert makes upright packed RGB of a decoded picture. The filter graph is made for this
 // one picture: few are converted, and size, format and shape may change from one to the
 // next.
-func convert(s *astiav.Stream, f *astiav.Frame, maxPixels int, l *live) (wire.Picture, error) {
+func convert(s *astiav.Stream, f *astiav.Frame, l Limits, lv *live) (wire.Picture, error) {
 	g := astiav.AllocFilterGraph()
 	if g == nil {
 		return wire.Picture{}, errors.New("convert picture: out of memory")
 	}
-	l.graphs++
-	defer func() { g.Free(); l.graphs-- }()
-	g.SetThreadCount(1)
+	lv.graphs++
+	defer func() { g.Free(); lv.graphs-- }()
+	g.SetThreadCount(l.Threads)
 	out := astiav.AllocFrame()
-	l.frames++
-	defer func() { out.Free(); l.frames-- }()
-	if err := run(g, filters(s, f, maxPixels), f, out); err != nil {
+	lv.frames++
+	defer func() { out.Free(); lv.frames-- }()
+	if err := run(g, filters(s, f, l.MaxPixels), f, out); err != nil {
 		return wire.Picture{}, fmt.Errorf("convert picture of %dx%d %s: %w", f.Width(), f.Height(), f.PixelFormat().Name(), err)
 	}
 	pixels, err := out.Data().Bytes(1)

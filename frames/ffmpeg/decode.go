@@ -61,7 +61,7 @@ func (d *decoder) close() {
 // next receives the next picture that is whole and returns its time in ticks. At the end
 // of the track the error is astiav.ErrEof.
 func (d *decoder) next(f *astiav.Frame) (int64, error) {
-	for {
+	for failures := 0; failures < maxFailures; {
 		f.Unref()
 		err := d.codec.ReceiveFrame(f)
 		switch {
@@ -79,11 +79,10 @@ func (d *decoder) next(f *astiav.Frame) (int64, error) {
 			return 0, astiav.ErrEof
 		default:
 			d.fault()
-			if d.ended && d.faults > maxFaults {
-				return 0, astiav.ErrEof
-			}
+			failures++
 		}
 	}
+	return 0, astiav.ErrEof
 }
 
 // whole reports whether a picture may be shown. After a fault those that refer to what was
@@ -105,8 +104,8 @@ func (d *decoder) whole(f *astiav.Frame) bool {
 // maxSuspect ends the suspicion in streams that have no key pictures but refresh in parts.
 const maxSuspect = 250
 
-// maxFaults bounds how often a decoder may fail while it is being emptied.
-const maxFaults = 1 << 16
+// maxFailures ends a track whose decoder only fails.
+const maxFailures = 1 << 12
 
 // feed sends the next packet, or the end of the track. An input that cannot be read
 // further ends the track: the scan has said so in the clip's damage.

@@ -27,7 +27,7 @@ func (c *Clip) Show(instants []time.Duration, yield func(wire.Picture) error) er
 			return err
 		}
 		n := c.standing(instants[i:])
-		p, err := convert(c.in.track, c.cur.frame, c.limits.MaxPixels, &c.live)
+		p, err := convert(c.in.track, c.cur.frame, c.limits, &c.live)
 		if err != nil {
 			return err
 		}

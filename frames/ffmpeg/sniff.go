@@ -26,10 +26,10 @@ func recognise(b []byte) error {
 	switch {
 	case len(b) == 0:
 		return errors.New("the file is empty")
-	case container(b):
-		return nil
 	case text(b):
 		return errors.New("this is a text file, not a video: give the video itself (playlists and scripts are not followed)")
+	case container(b):
+		return nil
 	}
 	return errors.New("this is not a video that captiond knows: give an mp4, mov, mkv, webm, ts, mpg, avi, flv, wmv, ogv or gif, or convert it with ffmpeg -i IN OUT.mp4")
 }
