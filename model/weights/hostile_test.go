@@ -38,7 +38,7 @@ func TestHostileSafetensors(t *testing.T) {
 		"array":            {safetensors(`[]`, 0), "not a JSON object"},
 		"no JSON":          {safetensors(`{"a"`, 0), "EOF"},
 		"more JSON":        {safetensors(`{}{}`, 0), "more after"},
-		"million tensors":  {safetensors(many.String(), 0), "more than 65536 tensors"},
+		"million tensors":  {safetensors(many.String(), 0), "more than 8192 tensors"},
 		"deep":             {safetensors(`{"a":`+strings.Repeat("[", 1<<20), 0), "depth"},
 		"deep metadata":    {safetensors(`{"__metadata__":`+strings.Repeat(`{"a":`, 1<<18), 0), "depth"},
 		"metadata":         {safetensors(`{"__metadata__":{"a":1}}`, 0), "metadata"},
@@ -111,7 +111,7 @@ func TestHostileArchives(t *testing.T) {
 	}{
 		"good":             {[]part{store("a/data.pkl", good), data, store("a/byteorder", "little")}, ""},
 		"big endian":       {[]part{store("a/data.pkl", good), data, store("a/byteorder", "big")}, `byte order "big"`},
-		"bomb":             {[]part{{"a/data.pkl", strings.Repeat("\x00", 1<<24), zip.Deflate}}, "compressed"},
+		"bomb":             {[]part{{"a/data.pkl", strings.Repeat("\x00", 1<<20), zip.Deflate}}, "compressed"},
 		"large pickle":     {[]part{store("a/data.pkl", strings.Repeat("N", maxPickle+1))}, "more than 1048576"},
 		"no pickle":        {[]part{store("a/x", "")}, "no data.pkl"},
 		"script":           {[]part{store("a/data.pkl", good), store("a/constants.pkl", "")}, "TorchScript"},
@@ -142,11 +142,11 @@ func TestManyEntries(t *testing.T) {
 		parts[i] = part{name: fmt.Sprintf("a/data/%d", i)}
 	}
 	_, err := Read(archived(t, parts...))
-	if err == nil || !strings.Contains(err.Error(), "65537 entries") {
+	if err == nil || !strings.Contains(err.Error(), "8193 entries") {
 		t.Errorf("got %v", err)
 	}
 	for i := range parts {
-		parts[i].name = fmt.Sprintf("a/%0300d", i)
+		parts[i].name = fmt.Sprintf("a/%0600d", i)
 	}
 	_, err = Read(archived(t, parts...))
 	if err == nil || !strings.Contains(err.Error(), "zip directory is larger") {

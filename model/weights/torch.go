@@ -11,7 +11,7 @@ import (
 
 // maxDirectory bounds what archive/zip may read: the directory, data.pkl and the local
 // headers of an archive of maxTensors entries with short names.
-const maxDirectory = 16 << 20
+const maxDirectory = 4 << 20
 
 // budget is a reader that gives out no more than left bytes.
 type budget struct {

@@ -75,7 +75,7 @@ type File struct {
 const (
 	maxHeader    = 16 << 20 // bytes of a safetensors header
 	maxPickle    = 1 << 20  // bytes of data.pkl
-	maxTensors   = 1 << 16
+	maxTensors   = 1 << 13
 	maxDims      = 8
 	maxDimension = 1 << 40
 )
