@@ -43,4 +43,4 @@ if [ -z "$folder" ]; then
 	trap 'exit 143' TERM
 fi
 "$python" model/parity/parity.py "$folder" "$@"
-CAPTIOND_PARITY_DIR=$folder go test -count=1 -timeout 60m -v -run '^TestParity$' ./model
+CAPTIOND_PARITY_DIR=$folder go test -count=1 -timeout 60m -parallel 1 -v -run '^TestParity$' ./model
