@@ -20,8 +20,8 @@ const Tolerance = 2e-3
 // The inputs of the published figures.
 const (
 	cats      = "COCO val2017 000000039769.jpg (two cats on a pink blanket)"
-	bus       = "bus.png of nielsr/textvqa-sample (the front of a bus)"
-	spaghetti = "eating_spaghetti.mp4 of nielsr/video-demo, six frames at random, seed 0"
+	bus       = "bus.png (the front of a bus, from TextVQA)"
+	spaghetti = "eating_spaghetti.mp4, six frames at random, seed 0"
 )
 
 // Figures returns all published figures.
