@@ -156,7 +156,7 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("got %v, %v", list, err)
 	}
 	for _, name := range []string{"door", "a.b_c-1"} {
-		e, err := r.Import(ctx, name, dir)
+		e, err := r.Import(ctx, name, dir, nil)
 		if err != nil || e.Folder != dir || len(e.Digest) != 12 || len(e.Files) != 5 {
 			t.Fatalf("got %+v, %v", e, err)
 		}
@@ -170,7 +170,7 @@ func TestRegistry(t *testing.T) {
 	if err != nil || got != dir {
 		t.Errorf("got %s, %v", got, err)
 	}
-	if _, err := r.Import(ctx, "door", dir); err == nil || !strings.Contains(err.Error(), "captiond model remove door") {
+	if _, err := r.Import(ctx, "door", dir, nil); err == nil || !strings.Contains(err.Error(), "captiond model remove door") {
 		t.Errorf("got %v", err)
 	}
 	must(t, r.Remove("door"))
@@ -189,7 +189,7 @@ func TestRegistryRefuses(t *testing.T) {
 	t.Parallel()
 	r := &Registry{Dir: t.TempDir()}
 	for _, name := range []string{"", ".", "..", "a/b", "a..b", "ä", "a b", strings.Repeat("a", 97)} {
-		if _, err := r.Import(context.Background(), name, model(t)); err == nil || !strings.Contains(err.Error(), "a name is made of") {
+		if _, err := r.Import(context.Background(), name, model(t), nil); err == nil || !strings.Contains(err.Error(), "a name is made of") {
 			t.Errorf("%q: got %v", name, err)
 		}
 		if _, err := r.Get(name); !errors.Is(err, ErrNotFound) {
@@ -199,12 +199,12 @@ func TestRegistryRefuses(t *testing.T) {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}
-	if _, err := r.Import(context.Background(), "empty", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no config.json") {
+	if _, err := r.Import(context.Background(), "empty", t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "no config.json") {
 		t.Errorf("got %v", err)
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := r.Import(cancelled, "late", model(t)); !errors.Is(err, context.Canceled) {
+	if _, err := r.Import(cancelled, "late", model(t), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if left, _ := os.ReadDir(r.Dir); len(left) != 0 {
@@ -215,7 +215,7 @@ func TestRegistryRefuses(t *testing.T) {
 func TestDamagedEntry(t *testing.T) {
 	t.Parallel()
 	r := &Registry{Dir: t.TempDir()}
-	if _, err := r.Import(context.Background(), "good", model(t)); err != nil {
+	if _, err := r.Import(context.Background(), "good", model(t), nil); err != nil {
 		t.Fatal(err)
 	}
 	must(t, os.WriteFile(filepath.Join(r.Dir, "bad.json"), []byte(`{"name":"other"}`), 0o600))
@@ -233,7 +233,7 @@ func TestVerify(t *testing.T) {
 	t.Parallel()
 	dir := model(t)
 	r := &Registry{Dir: t.TempDir()}
-	if _, err := r.Import(context.Background(), "m", dir); err != nil {
+	if _, err := r.Import(context.Background(), "m", dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "model.safetensors")

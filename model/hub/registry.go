@@ -25,13 +25,18 @@ type Entry struct {
 	Digest   string    `json:"digest"` // as checkpoint.Checkpoint's
 	Imported time.Time `json:"imported"`
 	Files    []Sum     `json:"files"`
+	Golden   []int64   `json:"golden,omitempty"` // what the model said at its import, if it was asked
 }
+
+// A Trial runs a model once and returns the tokens that it says of a picture that never
+// changes: said again later, they show that all is as it was.
+type Trial func(*checkpoint.Checkpoint) ([]int64, error)
 
 // Import checks the checkpoint in dir, hashes its files and records them under name. It
 // refuses a name that is taken. It reads the whole checkpoint, which takes seconds; a
-// cancelled context ends it.
-func (r *Registry) Import(ctx context.Context, name, dir string) (Entry, error) {
-	entry, err := r.examine(ctx, name, dir)
+// cancelled context ends it. A trial that is not nil is made of it, and recorded.
+func (r *Registry) Import(ctx context.Context, name, dir string, trial Trial) (Entry, error) {
+	entry, err := r.examine(ctx, name, dir, trial)
 	if err == nil {
 		err = r.write(entry)
 	}
@@ -41,7 +46,7 @@ func (r *Registry) Import(ctx context.Context, name, dir string) (Entry, error) 
 	return entry, nil
 }
 
-func (r *Registry) examine(ctx context.Context, name, dir string) (Entry, error) {
+func (r *Registry) examine(ctx context.Context, name, dir string, trial Trial) (Entry, error) {
 	if !validName(name) {
 		return Entry{}, errors.New("a name is made of letters, digits, '_', '-' and single '.', 96 at most")
 	}
@@ -60,7 +65,11 @@ func (r *Registry) examine(ctx context.Context, name, dir string) (Entry, error)
 	if err != nil {
 		return Entry{}, err
 	}
-	return Entry{name, folder, c.Digest, time.Now().UTC().Truncate(time.Second), files}, nil
+	entry := Entry{Name: name, Folder: folder, Digest: c.Digest, Imported: time.Now().UTC().Truncate(time.Second), Files: files}
+	if trial != nil {
+		entry.Golden, err = trial(c)
+	}
+	return entry, err
 }
 
 // write puts the entry into place whole or not at all.

@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/captiond/captiond/demo"
+	"github.com/captiond/captiond/frames/picture"
+	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/model/checkpoint"
+	"github.com/captiond/captiond/model/hub"
+	"github.com/captiond/captiond/model/pixels"
+)
+
+// standIn is the name of the model that is embedded in the program.
+const standIn = "demo"
+
+func newModel(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "model",
+		Short: "Import, list, verify and remove models",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newModelImport(s), newModelList(s), newModelVerify(s), newModelRemove(s))
+	return cmd
+}
+
+func newModelImport(s streams) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "import FOLDER",
+		Short: "Check a checkpoint and give it a name",
+		Long: `Check a checkpoint and give it a name. FOLDER holds a GIT checkpoint in Hugging Face
+layout, or is a Hub name whose files are in the Hugging Face cache. Nothing is copied or
+converted: the folder must stay where it is.`,
+		Example: "  captiond model import ./git-base-vatex\n  captiond model import microsoft/git-base-coco --name coco",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := openTool(cmd, s)
+			if err != nil {
+				return err
+			}
+			dir, err := hub.Resolve(args[0], t.roots())
+			if err != nil {
+				return err
+			}
+			if name == "" {
+				name = shortName(args[0])
+			}
+			e, err := t.registry().Import(cmd.Context(), name, dir, t.golden(cmd.Context()))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(s.out, "imported %s@%s: use it with --model %s\n", e.Name, e.Digest, e.Name)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "name to give it (default: the folder's)")
+	return cmd
+}
+
+func newModelList(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the models that have a name",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := openTool(cmd, s)
+			if err != nil {
+				return err
+			}
+			c, _, err := t.checkpoint(standIn)
+			if err != nil {
+				return err
+			}
+			entries, err := t.registry().List()
+			w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
+			fmt.Fprintf(w, "NAME\tDIGEST\tFOLDER\n%s\t%s\t(built in)\n", standIn, c.Digest)
+			for _, e := range entries {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", e.Name, e.Digest, e.Folder)
+			}
+			return errors.Join(err, w.Flush())
+		},
+	}
+}
+
+func newModelRemove(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Forget an imported model; its files are left alone",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := openTool(cmd, s)
+			if err != nil {
+				return err
+			}
+			return t.registry().Remove(args[0])
+		},
+	}
+}
+
+func newModelVerify(s streams) *cobra.Command {
+	var image string
+	cmd := &cobra.Command{
+		Use:   "verify NAME",
+		Short: "Check a model's files and what it says",
+		Long: `Check a model's files and what it says: that the hashes are those of the import, and that
+it captions a built-in picture as it did then. With --image FILE the first logits of a
+public image checkpoint are compared with the published ones: the picture they were made
+from is COCO val2017 000000039769 (for base-textvqa and large-textvqa bus.png).`,
+		Example: "  captiond model verify coco\n  captiond model verify microsoft/git-base-coco --image 000000039769.jpg",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := openTool(cmd, s)
+			if err != nil {
+				return err
+			}
+			return t.verify(cmd.Context(), args[0], image)
+		},
+	}
+	cmd.Flags().StringVar(&image, "image", "", "the picture that the published logits were made from")
+	return cmd
+}
+
+// verify prints a line for each check and returns what failed.
+func (t *tool) verify(ctx context.Context, name, image string) error {
+	entry, err := t.known(name)
+	if err != nil && (!errors.Is(err, hub.ErrNotFound) || image == "") {
+		return err
+	}
+	if len(entry.Files) > 0 {
+		if err := t.registry().Verify(ctx, name); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.streams.out, "ok  files: %d hashes are those of the import\n", len(entry.Files))
+	}
+	return t.withModel(name, func(m *model.Model) error {
+		if entry.Name != "" {
+			if err := verifyGolden(ctx, m, entry.Golden); err != nil {
+				return fmt.Errorf("verify %s: %w", fullName(m), err)
+			}
+			fmt.Fprintln(t.streams.out, "ok  caption: the built-in picture is captioned as before")
+		}
+		if image == "" {
+			return nil
+		}
+		return t.verifyLogits(ctx, m, hubName(name, entry), image)
+	})
+}
+
+// known is what is recorded of an imported model, or of the built-in one.
+func (t *tool) known(name string) (hub.Entry, error) {
+	if name == standIn {
+		return hub.Entry{Name: standIn, Golden: demo.Golden()}, nil
+	}
+	return t.registry().Get(name)
+}
+
+// verifyKnown has a model speak, if it is known what it said before.
+func (t *tool) verifyKnown(ctx context.Context, m *model.Model, name string) error {
+	entry, err := t.known(name)
+	if errors.Is(err, hub.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return verifyGolden(ctx, m, entry.Golden)
+}
+
+func verifyGolden(ctx context.Context, m *model.Model, want []int64) error {
+	got, err := goldenTokens(ctx, m)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("the built-in picture's caption has the tokens %v, before %v: import the model again, or run `captiond doctor`", got, want)
+	}
+	return nil
+}
+
+// golden opens a checkpoint and returns what it says of the built-in picture.
+func (t *tool) golden(ctx context.Context) func(*checkpoint.Checkpoint) ([]int64, error) {
+	return func(c *checkpoint.Checkpoint) (tokens []int64, err error) {
+		err = t.openModel(c, "import", func(m *model.Model) error {
+			tokens, err = goldenTokens(ctx, m)
+			return err
+		})
+		return tokens, err
+	}
+}
+
+// goldenTokens are those of the greedy caption of the built-in picture.
+func goldenTokens(ctx context.Context, m *model.Model) ([]int64, error) {
+	f, err := m.Encode(ctx, demo.Picture(), pixels.View{})
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.BeginPicture(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	text, err := m.Generate(ctx, p, model.Request{})
+	return text.Tokens, err
+}
+
+// verifyLogits compares the first three logits with the published ones.
+func (t *tool) verifyLogits(ctx context.Context, m *model.Model, name, file string) error {
+	published, ok := hub.Figure(name)
+	if !ok || published.Video {
+		return fmt.Errorf("verify logits: none were published for %s that one picture can show: name one of %s", name, strings.Join(verifiable(), ", "))
+	}
+	img, err := readPicture(file)
+	if err != nil {
+		return fmt.Errorf("verify logits: %w", err)
+	}
+	logits, err := firstLogits(ctx, m, img)
+	if err != nil {
+		return fmt.Errorf("verify logits: %w", err)
+	}
+	var worst float64
+	for i, want := range published.Logits {
+		worst = max(worst, abs(float64(logits[i]-want)))
+	}
+	if worst > hub.Tolerance {
+		return fmt.Errorf("verify logits: %.4f, published %.4f: they differ by %.4f, more than %.4f; was it %s?",
+			logits[:3], published.Logits, worst, hub.Tolerance, published.Input)
+	}
+	_, err = fmt.Fprintf(t.streams.out, "ok  logits: %.4f, published %.4f (tolerance %.4f)\n", logits[:3], published.Logits, hub.Tolerance)
+	return err
+}
+
+func verifiable() (names []string) {
+	for _, f := range hub.Figures() {
+		if !f.Video {
+			names = append(names, f.Model)
+		}
+	}
+	return names
+}
+
+func abs(x float64) float64 { return max(x, -x) }
+
+func readPicture(file string) (*image.RGBA, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return picture.Decode(f, picture.Limits{})
+}
+
+// firstLogits are those after the begin token alone.
+func firstLogits(ctx context.Context, m *model.Model, img *image.RGBA) ([]float32, error) {
+	f, err := m.Encode(ctx, img, pixels.View{})
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.BeginPicture(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	return m.Logits(ctx, p, "")
+}
+
+func (t *tool) registry() *hub.Registry { return &hub.Registry{Dir: t.roots().Models} }
+
+func (t *tool) roots() hub.Roots {
+	return hub.DefaultRoots(t.streams.getenv, t.config.State)
+}
+
+// checkpoint loads a model's files by its name, and gives the name that events state.
+func (t *tool) checkpoint(name string) (*checkpoint.Checkpoint, string, error) {
+	if name == standIn {
+		c, err := checkpoint.LoadFS(demo.Model())
+		return c, standIn, err
+	}
+	dir, err := hub.Resolve(name, t.roots())
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := checkpoint.Load(dir)
+	return c, shortName(name), err
+}
+
+// shortName is the last part of a folder's or a Hub name.
+func shortName(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs
+	}
+	return filepath.Base(name)
+}
+
+// hubName is the public name of a checkpoint: as given, or that of the folder that was
+// imported.
+func hubName(name string, e hub.Entry) string {
+	for _, candidate := range []string{name, "microsoft/" + shortName(name), "microsoft/" + filepath.Base(e.Folder)} {
+		if _, ok := hub.Figure(candidate); ok {
+			return candidate
+		}
+	}
+	return name
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/captiond/captiond/configs"
+	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/model/checkpoint"
+	"github.com/captiond/captiond/model/ort"
+	"github.com/captiond/captiond/pipeline"
+	"github.com/captiond/captiond/sinks"
+)
+
+// A tool is a command at work: the configuration, and what it makes of it.
+type tool struct {
+	streams   streams
+	config    configs.Config
+	log       *slog.Logger
+	reader    reader
+	publisher sinks.Sink // nil without --nats
+}
+
+// openTool reads the configuration of a command.
+func openTool(cmd *cobra.Command, s streams) (*tool, error) {
+	config, warnings, err := configs.Load(cmd.Flags(), s.env)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	log := newLogger(s.err, config.Log)
+	for _, w := range warnings {
+		log.Warn("configuration", "warning", w)
+	}
+	t := &tool{streams: s, config: config, log: log}
+	t.reader = newReader(s, config.Decode, log)
+	return t, nil
+}
+
+// newLogger writes to w as the configuration says.
+func newLogger(w interface{ Write([]byte) (int, error) }, c configs.Log) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// openRuntime loads ONNX Runtime.
+func (t *tool) openRuntime() (*ort.Runtime, error) {
+	path, how, err := ort.Find(t.config.Model.Library)
+	if err != nil {
+		return nil, err
+	}
+	t.log.Debug("onnx runtime found", "path", path, "by", how)
+	return ort.Open(path, ort.Options{
+		Threads:   t.config.Model.Threads,
+		Device:    t.config.Model.Device,
+		LowMemory: t.config.Model.LowMemory,
+		Logger:    t.log,
+	})
+}
+
+// withModel opens a model by name for the time of use.
+func (t *tool) withModel(name string, use func(*model.Model) error) error {
+	c, short, err := t.checkpoint(name)
+	if err != nil {
+		return err
+	}
+	return t.openModel(c, short, use)
+}
+
+// openModel opens a checkpoint for the time of use.
+func (t *tool) openModel(c *checkpoint.Checkpoint, name string, use func(*model.Model) error) (err error) {
+	rt, err := t.openRuntime()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rt.Close()) }()
+	transform := t.config.Model.Transform
+	m, err := model.Open(rt, c, model.Options{
+		Name:      name,
+		Microsoft: transform != "huggingface",
+		VQA:       transform == "microsoft-vqa",
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	return use(m)
+}
+
+// fullName is the name that events state.
+func fullName(m *model.Model) string { return m.Name() + "@" + m.Digest() }
+
+// speak opens a model and, where events are published, the way there.
+func (t *tool) speak(ctx context.Context, name string, o searchOptions, use func(pipeline.Voice) error) error {
+	return t.withPublisher(ctx, func() error { return t.withVoice(name, o, use) })
+}
+
+// withVoice opens a model to speak with.
+func (t *tool) withVoice(name string, o searchOptions, use func(pipeline.Voice) error) error {
+	request, view, err := o.request()
+	if err != nil {
+		return err
+	}
+	return t.withModel(name, func(m *model.Model) error {
+		if name == standIn {
+			t.log.Warn("the built-in model is a stand-in with random weights: its words mean nothing; name a checkpoint with --model")
+		}
+		return use(pipeline.Voice{
+			Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request,
+			Settings: fmt.Sprintf("transform=%s precision=%s", t.config.Model.Transform, t.config.Model.Precision),
+		})
+	})
+}
+
+// publish hands an event to the results and, where there is one, to the broker.
+func (t *tool) publish(ctx context.Context, e sinks.Event, out sinks.Sink) error {
+	if err := out.Publish(ctx, e); err != nil {
+		return undeliveredError{fmt.Errorf("write result: %w", err)}
+	}
+	if t.publisher == nil {
+		return nil
+	}
+	if err := t.publisher.Publish(ctx, e); err != nil {
+		return undeliveredError{fmt.Errorf("publish: %w", err)}
+	}
+	return nil
+}
+
+// An undeliveredError is a text that could not be handed on: the fault is not the input's.
+type undeliveredError struct{ error }
+
+func (e undeliveredError) Unwrap() error { return e.error }
+
+func isUndelivered(err error) bool { return errors.As(err, new(undeliveredError)) }
