@@ -125,8 +125,10 @@ func (c *Clip) describe() {
 // restart begins to decode at the file's first packet.
 func (c *Clip) restart() error {
 	c.stop()
-	c.in.close()
-	c.in = nil
+	if c.in != nil {
+		c.in.close()
+		c.in = nil
+	}
 	in, err := openInput(c.source, c.limits.MaxPixels, &c.live)
 	if err != nil {
 		return fmt.Errorf("open the file again: %w", err)

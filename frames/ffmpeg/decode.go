@@ -17,8 +17,7 @@ type decoder struct {
 	packets  int // of the track, read so far
 	pictures int // received so far, from the beginning of the file
 	last     int64
-	held     bool // the input's packet has been read but not sent
-	ended    bool
+	held     bool  // the input's packet has been read but not sent
 	faults   int   // packets and pictures that were damaged
 	first    int64 // when the first of them was, or none
 	suspect  int   // how many of the pictures to come may be spoilt by a fault
@@ -112,7 +111,6 @@ const maxFailures = 1 << 12
 func (d *decoder) feed() {
 	p, err := d.packet()
 	if err != nil {
-		d.ended = true
 		_ = d.codec.SendPacket(nil) // refused only when it was sent before
 		return
 	}

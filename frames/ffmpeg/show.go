@@ -72,6 +72,9 @@ func (c *Clip) reach(t time.Duration) error {
 // approach makes the decoder stand before the picture of an instant: where it is, at a key
 // picture, or at the beginning of the file, whichever is least work.
 func (c *Clip) approach(t time.Duration) error {
+	if c.dec == nil { // the Show before failed
+		return c.restart()
+	}
 	late := c.cur.ok && c.cur.at > c.tl.start && c.tl.time(c.cur.at) > t
 	k := c.tl.before(t)
 	if c.jump && k > 0 && (late || c.tl.keys[k].packet-c.dec.packets > seekGap) {

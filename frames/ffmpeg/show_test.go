@@ -88,6 +88,7 @@ func TestSeekChangesNothing(t *testing.T) {
 			at := middles(want.truth)
 			whole := show(t, open(t, name), at...)
 			c := open(t, name)
+			c.limits.Threads = 1 // nor does the number of threads
 			rnd := rand.New(rand.NewPCG(1, uint64(len(at))))
 			for range 12 {
 				i := rnd.IntN(len(at))
