@@ -10,13 +10,9 @@ import (
 // LibraryVariable is the environment variable that names the library's file.
 const LibraryVariable = "CAPTIOND_MODEL_LIBRARY"
 
-// The names that ONNX Runtime's library has in the packages it comes in.
-var libraryNames = [...]string{"libonnxruntime.so", "libonnxruntime.so.1", "libonnxruntime.so.1.27.0"}
-
-// The folders that the loader of a Debian or Red Hat system searches.
-var systemFolders = [...]string{
-	"/usr/local/lib", "/usr/local/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
-	"/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib",
+// libraryNames are the names that the library has in the packages it comes in.
+func libraryNames() []string {
+	return []string{"libonnxruntime.so", "libonnxruntime.so.1", "libonnxruntime.so.1.27.0"}
 }
 
 // Find looks for ONNX Runtime's library and says how it was found: explicit (a flag or
@@ -50,7 +46,7 @@ func (s search) find() (path, how string, err error) {
 	}
 	var tried []string
 	for _, place := range s.places() {
-		for _, name := range libraryNames {
+		for _, name := range libraryNames() {
 			path := filepath.Join(place.folder, name)
 			if isFile(path) {
 				return path, place.how, nil
@@ -59,7 +55,7 @@ func (s search) find() (path, how string, err error) {
 		tried = append(tried, place.folder)
 	}
 	return "", "", fmt.Errorf("find onnx runtime: no %s in %s; `make deps` fetches it, or name the file with --model-library or %s",
-		strings.Join(libraryNames[:], ", "), strings.Join(tried, ", "), LibraryVariable)
+		strings.Join(libraryNames(), ", "), strings.Join(tried, ", "), LibraryVariable)
 }
 
 type place struct{ folder, how string }
@@ -95,7 +91,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// systemPath is LD_LIBRARY_PATH and the folders that the loader knows.
+// systemPath is LD_LIBRARY_PATH and the folders that the loaders of Debian and Red Hat
+// search.
 func systemPath() []string {
 	var folders []string
 	for _, folder := range filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")) {
@@ -103,5 +100,7 @@ func systemPath() []string {
 			folders = append(folders, folder)
 		}
 	}
-	return append(folders, systemFolders[:]...)
+	return append(folders, "/usr/local/lib", "/usr/local/lib64",
+		"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
+		"/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
 }
