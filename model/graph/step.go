@@ -11,14 +11,17 @@ import (
 // tokens. Text keys and values of T tokens so far are taken and handed on with the
 // new ones; parents say which row of the past each row goes on from, which is how
 // beams and the branches of a trie part.
+
+// in   ids, positions [B, L] int64; mask [B, 1, L, T+L] float32, 0 where a token sees
 //
-//	in   ids, positions [B, L] int64; mask [B, 1, L, T+L] float32, 0 where a token sees
-//	     another and -inf where not; last [B] int64, of the B*L tokens the one whose
-//	     logits are wanted; parents [B] int64
-//	     for each layer: image keys [h, d, S] and values [h, S, d] as Prefix makes them
-//	     for each layer: text keys and values [B', h, T, d]; T may be 0
-//	out  logits [B, vocabulary]
-//	     for each layer: text keys and values [B, h, T+L, d]
+//	another and -inf where not; last [B] int64, of the B*L tokens the one whose
+//	logits are wanted; parents [B] int64
+//	for each layer: image keys [h, d, S] and values [h, S, d] as Prefix makes them
+//	for each layer: text keys and values [B', h, T, d]; T may be 0
+//
+// out  logits [B, vocabulary]
+//
+//	for each layer: text keys and values [B, h, T+L, d]
 func Step(s Sizes, w Weights) ([]byte, error) {
 	b := newBuilder("step", w)
 	t := s.Text
@@ -79,33 +82,38 @@ func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, key
 	v := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.value", t.Hidden, t.Hidden), in.tokens})
 	keys = b.extend(in.textK[i], k, in.parents)
 	values = b.extend(in.textV[i], v, in.parents)
-	return b.afterAttention(b.join(q, keys, values, i, in, t), x, layer, t), keys, values
+	joint := b.join(attention{q, keys, values, in.imageK[i], in.imageV[i]}, in, t)
+	return b.afterAttention(joint, x, layer, t), keys, values
 }
+
+// attention is who looks and what at: q [B, L, h, d], text keys and values [B, h, T, d],
+// image keys [h, d, S] and values [h, S, d].
+type attention struct{ q, keys, values, imageK, imageV string }
 
 // extend is the past of each row's parent and the row's new keys or values.
 func (b *builder) extend(past, now, parents string) string {
 	return b.concat(2, b.Op("Gather", []string{past, parents}), b.transpose(now, 0, 2, 1, 3))
 }
 
-// join attends to image and text under one softmax: q [B, L, h, d] -> [B*L, D]. The
+// join attends to image and text under one softmax and returns rows [B*L, D]. The
 // rows of all beams are one matrix against the image, whose keys and values are so
 // read once and never copied.
-func (b *builder) join(q, keys, values string, i int64, in stepInputs, t Tower) string {
-	q = b.Op("Mul", []string{q, b.Float(rsqrt(t.head()))})
-	toImage := b.transpose(b.reshape(q, -1, t.Heads, t.head()), 1, 0, 2)                                              // [h, B*L, d]
-	image := b.Op("MatMul", []string{toImage, in.imageK[i]})                                                          // [h, B*L, S]
-	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(keys, 0, 1, 3, 2)})                       // [B, h, L, T]
-	text = b.Op("Add", []string{text, in.mask})                                                                       //
-	text = b.Op("Reshape", []string{b.transpose(text, 1, 0, 2, 3), b.concat(0, b.Ints(t.Heads, -1), b.dim(keys, 2))}) // [h, B*L, T]
+func (b *builder) join(a attention, in stepInputs, t Tower) string {
+	q := b.Op("Mul", []string{a.q, b.Float(rsqrt(t.head()))})
+	toImage := b.transpose(b.reshape(q, -1, t.Heads, t.head()), 1, 0, 2)                          // [h, B*L, d]
+	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [h, B*L, S]
+	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(a.keys, 0, 1, 3, 2)}) // [B, h, L, T]
+	text = b.Op("Add", []string{text, in.mask})
+	text = b.Op("Reshape", []string{b.transpose(text, 1, 0, 2, 3), b.concat(0, b.Ints(t.Heads, -1), b.dim(a.keys, 2))}) // [h, B*L, T]
 
 	p := b.Op("Softmax", []string{b.concat(2, image, text)}, onnx.Int("axis", -1))
-	sizes := b.concat(0, b.dim(in.imageK[i], 2), b.dim(keys, 2))
+	sizes := b.concat(0, b.dim(a.imageK, 2), b.dim(a.keys, 2))
 	parts := b.Ops("Split", 2, []string{p, sizes}, onnx.Int("axis", 2))
 
-	image = b.transpose(b.Op("MatMul", []string{parts[0], in.imageV[i]}), 1, 0, 2) // [B*L, h, d]
+	image = b.transpose(b.Op("MatMul", []string{parts[0], a.imageV}), 1, 0, 2) // [B*L, h, d]
 	rows := b.concat(0, b.Ints(t.Heads), b.dim(in.ids, 0), b.dim(in.ids, 1), b.Ints(-1))
 	text = b.transpose(b.Op("Reshape", []string{parts[1], rows}), 1, 0, 2, 3)                   // [B, h, L, T]
-	text = b.transpose(b.Op("MatMul", []string{text, values}), 0, 2, 1, 3)                      // [B, L, h, d]
+	text = b.transpose(b.Op("MatMul", []string{text, a.values}), 0, 2, 1, 3)                    // [B, L, h, d]
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]
 }
 

@@ -10,6 +10,8 @@ import (
 
 // environment mirrors the one environment that the library has in a process: who
 // uses it, and from which file it came.
+//
+//nolint:gochecknoglobals // the library's own state is global, and not guarded by itself
 var environment struct {
 	sync.Mutex
 	path  string

@@ -35,7 +35,7 @@ func (r *Runtime) NewSession(graph []byte, folder string) (model.Session, error)
 	if err != nil {
 		return nil, fmt.Errorf("load graph: %w", err)
 	}
-	defer o.Destroy()
+	defer func() { _ = o.Destroy() }() // it fails only where nothing was made
 	s, err := native.NewDynamicAdvancedSessionWithONNXData(graph, inputs, outputs, o)
 	if err != nil {
 		return nil, fmt.Errorf("load graph: %w", err)
