@@ -66,9 +66,6 @@ func Open(ctx context.Context, path string, stdin *os.File, l Limits) (*Input, e
 	if path == "-" {
 		path = "standard input"
 	}
-	if pe := new(fs.PathError); errors.As(err, &pe) {
-		err = pe.Err // it names the path again
-	}
 	return nil, fmt.Errorf("open %s: %w", path, err)
 }
 
@@ -103,6 +100,9 @@ func advise(err error) error {
 		return errors.New("there is no such file: check the name")
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("permission denied: make it readable for this user (chmod +r)")
+	}
+	if pe := new(fs.PathError); errors.As(err, &pe) {
+		return pe.Err // without the path, which is named already
 	}
 	return err
 }
