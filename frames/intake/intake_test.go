@@ -255,7 +255,7 @@ func TestCancelled(t *testing.T) {
 func TestNoRoomForSpool(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	_, err := intake.Open(t.Context(), "-", pipe(t, endless(clip(10), nil)), intake.Limits{Dir: dir})
+	_, err := intake.Open(t.Context(), "-", pipe(t, endless(clip(10), clip(10))), intake.Limits{Dir: dir})
 	if err == nil || !strings.Contains(err.Error(), "set TMPDIR") {
 		t.Error(err)
 	}
