@@ -1,0 +1,188 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/captiond/captiond/sinks"
+)
+
+// From says where to begin reading: at Seq, else at Since, else with all the stream
+// holds if All, else with what is new.
+type From struct {
+	Seq   uint64
+	Since time.Time
+	All   bool
+}
+
+// pause is how long Watch waits before it tries again.
+const pause = 250 * time.Millisecond
+
+// Watch is the events on the subjects (all of the stream's where none are given), in
+// the stream's order, each once, until ctx ends. It waits for a server and a stream
+// that are not there yet, and resumes where it was after a disconnect. What cannot be
+// decoded comes as an error, and reading goes on after it; *sinks.UnknownSchemaError
+// is an event of a newer version. What keeps it from reading is logged, and Problem
+// tells it.
+func (c *Client) Watch(ctx context.Context, from From, subjects ...string) iter.Seq2[sinks.Event, error] {
+	return func(yield func(sinks.Event, error) bool) {
+		r := reader{c: c, from: from, subjects: subjects}
+		for ctx.Err() == nil {
+			if !r.read(ctx, yield) || !sleep(ctx, pause) {
+				return
+			}
+		}
+	}
+}
+
+// reader is a place in the stream.
+type reader struct {
+	c        *Client
+	from     From
+	subjects []string
+}
+
+// read yields until something breaks, and says whether to try again.
+func (r *reader) read(ctx context.Context, yield func(sinks.Event, error) bool) bool {
+	msgs, err := r.open(ctx)
+	if err != nil {
+		r.c.note(explain(err))
+		return true
+	}
+	defer msgs.Stop()
+	for {
+		m, err := msgs.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return true
+		}
+		more, err := r.deliver(m, yield)
+		if err != nil {
+			r.c.note(err)
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+func explain(err error) error {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("%w: waiting until something is published", err)
+	}
+	return err
+}
+
+// open fixes the place by number, so that an interruption before the first event loses
+// none.
+func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, error) {
+	if err := r.c.await(ctx); err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, r.c.o.Wait)
+	defer cancel()
+	s, err := r.c.js.Stream(limited, r.c.Stream())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		r.from = From{All: true} // whatever it will hold is new
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.place(s.CachedInfo().State)
+	consumer, err := r.c.js.OrderedConsumer(limited, r.c.Stream(), r.config())
+	if err != nil {
+		return nil, err
+	}
+	r.c.problem.Store(nil)
+	return consumer.Messages()
+}
+
+// place turns "new" into a number. A stream that ends before our place was made anew.
+func (r *reader) place(s jetstream.StreamState) {
+	switch {
+	case r.from == From{}:
+		r.from.Seq = s.LastSeq + 1
+	case r.from.Seq > s.LastSeq+1:
+		r.c.o.Logger.Warn("nats stream was made anew: reading it from its beginning", "stream", r.c.Stream())
+		r.from = From{All: true}
+	}
+}
+
+func (r *reader) config() jetstream.OrderedConsumerConfig {
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: r.subjects, DeliverPolicy: jetstream.DeliverAllPolicy}
+	switch {
+	case r.from.Seq > 0:
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, r.from.Seq
+	case !r.from.Since.IsZero():
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &r.from.Since
+	}
+	return cfg
+}
+
+func (r *reader) deliver(m jetstream.Msg, yield func(sinks.Event, error) bool) (bool, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", m.Subject(), err)
+	}
+	if meta.Sequence.Stream < r.from.Seq {
+		return true, nil
+	}
+	r.from = From{Seq: meta.Sequence.Stream + 1}
+	e, err := sinks.Decode(m.Data())
+	if err != nil {
+		return yield(nil, fmt.Errorf("read %s, message %d: %w", m.Subject(), meta.Sequence.Stream, err)), nil
+	}
+	return yield(e, nil), nil
+}
+
+// Held is the ids of the events that the stream holds on a subject and that were stored
+// since then. It is for replaying what waited longer than the duplicate window: what is
+// held need not be published again. A stream that is not there holds nothing.
+func (c *Client) Held(ctx context.Context, subject string, since time.Time) (map[string]bool, error) {
+	held := map[string]bool{}
+	consumer, err := c.js.OrderedConsumer(ctx, c.Stream(), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subject}, HeadersOnly: true,
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since})
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return held, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", subject, err)
+	}
+	if consumer.CachedInfo().NumPending == 0 {
+		return held, nil
+	}
+	msgs, err := consumer.Messages()
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", subject, err)
+	}
+	defer msgs.Stop()
+	if err := collect(ctx, msgs, held); err != nil {
+		return nil, fmt.Errorf("list %s: %w", subject, err)
+	}
+	return held, nil
+}
+
+// collect reads up to the last message there is.
+func collect(ctx context.Context, msgs jetstream.MessagesContext, ids map[string]bool) error {
+	for {
+		m, err := msgs.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		ids[m.Headers().Get(nats.MsgIdHdr)] = true
+		if meta.NumPending == 0 {
+			return nil
+		}
+	}
+}
