@@ -51,7 +51,6 @@ they are published as well.`,
 	f.BoolVar(&o.whole, "whole", false, "one window over the whole video")
 	o.stretch.flags(f)
 	o.search.flags(f)
-	cmd.MarkFlagsMutuallyExclusive("every", "whole")
 	return cmd
 }
 
@@ -60,10 +59,12 @@ func (o captionOptions) run(cmd *cobra.Command, s streams, inputs []string) erro
 	if o.out.format, err = findFormat(o.format); err != nil {
 		return err
 	}
-	if o.every < minWindow {
-		return usageError{fmt.Errorf("--every %v is too short: at least %v", o.every, minWindow)}
+	if o.whole && cmd.Flags().Changed("every") {
+		err = usageError{errors.New("--whole is one window, --every many: give one of them")}
+	} else if o.every < minWindow {
+		err = usageError{fmt.Errorf("--every %v is too short: at least %v", o.every, minWindow)}
 	}
-	if err := errors.Join(o.stretch.check(), o.out.check(inputs)); err != nil {
+	if err := errors.Join(err, o.stretch.check(), o.out.check(inputs)); err != nil {
 		return err
 	}
 	t, err := openTool(cmd, s)
@@ -90,7 +91,7 @@ func (o captionOptions) caption(ctx context.Context, t *tool, in string, v pipel
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, res.finish(ctx, err)) }()
+	defer func() { err = res.finish(ctx, err) }()
 	bar := progress{}
 	defer func() { bar.end() }()
 	job := pipeline.Job{Voice: v, Emit: func(e sinks.Event) error {

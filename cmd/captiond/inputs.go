@@ -61,12 +61,12 @@ func (r reader) read(ctx context.Context, path string, j pipeline.Job, t talk) e
 	case img != nil:
 		return t.picture(ctx, j, img)
 	}
-	if err := r.decoder.Run(ctx, in.File, func(ctx context.Context, c *worker.Clip) error {
+	if err = r.decoder.Run(ctx, in.File, func(ctx context.Context, c *worker.Clip) error {
 		return talkClip(ctx, j, c, t)
-	}); err != nil {
+	}); err != nil && !isUndelivered(err) {
 		return fmt.Errorf("decode %s: %w", path, err)
 	}
-	return nil
+	return err
 }
 
 // picture decodes a still picture; it is nil for a video.

@@ -118,23 +118,27 @@ func (r *result) Publish(ctx context.Context, e sinks.Event) error {
 	return r.Sink.Publish(ctx, e)
 }
 
-// finish ends the result of an input that was read to its end or failed with err. Only a
-// result that will never be more complete gets its name: one that was interrupted is left
-// under ".partial" and made anew the next time, one without a word is removed.
-func (r *result) finish(ctx context.Context, err error) error {
+// finish ends the result of an input that was read to its end or failed with cause, and
+// returns all that went wrong. Only a result that will never be more complete gets its
+// name: one that was interrupted is left under ".partial" and made anew the next time, one
+// without a word is removed.
+func (r *result) finish(ctx context.Context, cause error) error {
 	closing := r.Close(context.WithoutCancel(ctx))
-	if r.file == nil {
-		return closing
+	if r.file != nil {
+		closing = errors.Join(closing, r.file.Sync(), r.file.Close())
 	}
-	closing = errors.Join(closing, r.file.Sync(), r.file.Close())
+	if isUndelivered(cause) {
+		return cause // what could not be written cannot be ended either
+	}
+	err := errors.Join(cause, closing)
 	switch {
-	case err != nil && r.events == 0:
-		return errors.Join(closing, os.Remove(r.file.Name()))
-	case closing != nil || ctx.Err() != nil || isUndelivered(err):
-		return closing
+	case r.file == nil || closing != nil || ctx.Err() != nil:
+		return err
+	case cause != nil && r.events == 0:
+		return errors.Join(err, os.Remove(r.file.Name()))
 	}
-	if err := os.Rename(r.file.Name(), r.path); err != nil {
-		return fmt.Errorf("name result: %w", err)
+	if renaming := os.Rename(r.file.Name(), r.path); renaming != nil {
+		return errors.Join(err, fmt.Errorf("name result: %w", renaming))
 	}
-	return nil
+	return err
 }

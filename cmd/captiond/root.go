@@ -26,9 +26,6 @@ func newRoot(s streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return wrongUsage(cmd, err) })
 	configs.Flags(root.PersistentFlags())
 	root.AddCommand(newCaption(s), newAsk(s), newModel(s), newDemo(s), newBench(s), newDoctor(s), newVersion(s))
-	for _, cmd := range root.Commands() {
-		checkUsage(cmd)
-	}
 	checkUsage(root)
 	return root
 }
