@@ -53,14 +53,11 @@ func newParts(c *checkpoint.Checkpoint, o Options) (p parts, err error) {
 		grid:         int(c.Config.ImageSize / c.Config.PatchSize),
 		bos:          c.Generation.BOS,
 		ends:         c.Generation.EOS,
-		maxLength:    c.Generation.MaxLength,
+		maxLength:    length(c),
 		maxNewTokens: c.Generation.MaxNewTokens,
 	}
 	if c.Weights.Path != "" {
 		p.folder = filepath.Dir(c.Weights.Path)
-	}
-	if p.maxLength == 0 {
-		p.maxLength = defaultLength
 	}
 	if p.vocab, err = wordpiece.New(wordpiece.Files(c.Tokenizer)); err != nil {
 		return parts{}, err
@@ -79,6 +76,14 @@ func newParts(c *checkpoint.Checkpoint, o Options) (p parts, err error) {
 		p.temporal = append(p.temporal, place...)
 	}
 	return p, nil
+}
+
+// length of a text where a request states none.
+func length(c *checkpoint.Checkpoint) int {
+	if c.Generation.MaxLength == 0 {
+		return defaultLength
+	}
+	return c.Generation.MaxLength
 }
 
 func sizes(c checkpoint.Config) graph.Sizes {

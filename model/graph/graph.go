@@ -176,3 +176,14 @@ func (b *builder) dim(x string, axis int64) string {
 func (b *builder) concat(axis int64, parts ...string) string {
 	return b.Op("Concat", parts, onnx.Int("axis", axis))
 }
+
+// Activation is an activation alone, to test that every one that a checkpoint may name
+// is computed as transformers does.
+//
+//	in, out  [n] float32
+func Activation(name string) ([]byte, error) {
+	b := newBuilder("activation", nil)
+	x := b.Input("x", onnx.Float32, -1)
+	b.Output(b.activation(x, name), onnx.Float32, -1)
+	return b.bytes()
+}
