@@ -70,7 +70,7 @@ func Default() Config {
 			Listen: "127.0.0.1:4222", Prefix: "captiond",
 			Retention: 7 * 24 * time.Hour, MaxBytes: 1 << 30,
 		},
-		Decode: Decode{MaxPixels: 8192 * 4320, Memory: 3 << 30, Spool: 4 << 30},
+		Decode: Decode{MaxPixels: 8192 * 4320, Memory: 3 << 30, Spool: 1 << 30},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}
 }

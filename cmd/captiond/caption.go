@@ -67,6 +67,7 @@ func (o captionOptions) run(cmd *cobra.Command, s streams, inputs []string) erro
 	if err := errors.Join(err, o.stretch.check(), o.out.check(inputs)); err != nil {
 		return err
 	}
+	o.out.many = len(inputs) > 1
 	t, err := openTool(cmd, s)
 	if err != nil {
 		return err

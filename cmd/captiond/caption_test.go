@@ -54,6 +54,34 @@ func TestCaptionFormats(t *testing.T) {
 	}
 }
 
+func TestCaptionSeveralInputs(t *testing.T) {
+	t.Parallel()
+	got := captiond(t, "caption", shapes, "../../demo/picture.png", "--whole")
+	got.want(t, exitDone, "")
+	want := `^==> shapes\.mp4 <==\n\[00:00:00\.000 --> 00:00:12\.000\] [a-z ]+\n==> picture\.png <==\n[a-z ]+\n$`
+	if !regexp.MustCompile(want).MatchString(got.out) {
+		t.Errorf("standard output is\n%swant %s", got.out, want)
+	}
+}
+
+// What a stranger may send: each gives one line that says what is wrong, and no dump.
+func TestCaptionHostileFiles(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"absurd.avi": "decode", "huge.mp4": "decode", "magicyuv.avi": "decode", "ffv1.mkv": "decode",
+		"audio.mp4": "no video", "cover-only.mp4": "no video", "nomoov.mp4": "decode",
+	} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			got := captiond(t, "caption", "../../frames/ffmpeg/testdata/"+file)
+			got.want(t, exitFailed, want)
+			if strings.Count(got.errors, "captiond: ") != 1 || strings.Contains(got.errors, "goroutine") {
+				t.Errorf("standard error:\n%s", got.errors)
+			}
+		})
+	}
+}
+
 func TestCaptionIsTheSameEveryTime(t *testing.T) {
 	t.Parallel()
 	latency := regexp.MustCompile(`"latency_ms":\d+`)

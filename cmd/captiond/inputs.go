@@ -13,6 +13,7 @@ import (
 
 	"github.com/captiond/captiond/configs"
 	"github.com/captiond/captiond/frames/intake"
+	"github.com/captiond/captiond/frames/magic"
 	"github.com/captiond/captiond/frames/picture"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/pipeline"
@@ -71,7 +72,7 @@ func (r reader) read(ctx context.Context, path string, j pipeline.Job, t talk) e
 
 // picture decodes a still picture; it is nil for a video.
 func (r reader) picture(in *intake.Input) (*image.RGBA, error) {
-	if in.Kind != intake.Picture {
+	if in.Kind == magic.Video {
 		return nil, nil
 	}
 	img, err := picture.Decode(in.Reader(), picture.Limits{Pixels: int64(r.pixels)})

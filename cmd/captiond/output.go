@@ -19,16 +19,17 @@ import (
 type format struct {
 	name, extension string
 	sink            func(io.Writer) sinks.Sink
-	one             bool // a document of its own for each input
+	one             bool   // a document of its own for each input
+	heading         string // before each of several inputs on one stream, %s being its name
 }
 
 // formats are the forms of output, the default first.
 func formats() []format {
 	return []format{
-		{"text", ".txt", func(w io.Writer) sinks.Sink { return subtitles.NewText(w) }, false},
-		{"jsonl", ".jsonl", func(w io.Writer) sinks.Sink { return jsonl.New(w) }, false},
-		{"vtt", ".vtt", func(w io.Writer) sinks.Sink { return subtitles.NewVTT(w) }, true},
-		{"srt", ".srt", func(w io.Writer) sinks.Sink { return subtitles.NewSRT(w) }, true},
+		{"text", ".txt", func(w io.Writer) sinks.Sink { return subtitles.NewText(w) }, false, "==> %s <==\n"},
+		{"jsonl", ".jsonl", func(w io.Writer) sinks.Sink { return jsonl.New(w) }, false, ""},
+		{"vtt", ".vtt", func(w io.Writer) sinks.Sink { return subtitles.NewVTT(w) }, true, ""},
+		{"srt", ".srt", func(w io.Writer) sinks.Sink { return subtitles.NewSRT(w) }, true, ""},
 	}
 }
 
@@ -49,6 +50,7 @@ type output struct {
 	stream io.Writer
 	dir    string
 	force  bool // write files that are there already
+	many   bool // inputs
 }
 
 // check refuses what cannot be written.
@@ -102,7 +104,13 @@ type result struct {
 // open begins the result of an input.
 func (o output) open(input string) (*result, error) {
 	if o.dir == "" {
-		return &result{Sink: o.format.sink(o.stream)}, nil
+		r := &result{Sink: o.format.sink(o.stream)}
+		if o.many && o.format.heading != "" {
+			if _, err := fmt.Fprintf(o.stream, o.format.heading, title(input)); err != nil {
+				return nil, undeliveredError{fmt.Errorf("write result: %w", err)}
+			}
+		}
+		return r, nil
 	}
 	path := o.file(input)
 	f, err := os.Create(path + ".partial")

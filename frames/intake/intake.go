@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/captiond/captiond/frames/magic"
 )
 
 // Limits bounds what is read from a stream before anything is decoded. The zero value is
@@ -31,7 +33,7 @@ type Limits struct {
 
 // The defaults of Limits.
 const (
-	DefaultSpool = 2 << 30
+	DefaultSpool = 1 << 30
 	DefaultStall = 8 * time.Second
 )
 
@@ -50,10 +52,10 @@ func (l Limits) withDefaults() Limits {
 
 // An Input is an open file that begins like a video or a picture.
 type Input struct {
-	File *os.File // for reading, at any offset
-	Size int64    // bytes
-	Head []byte   // the first bytes, at most HeadSize
-	Kind Kind     // what they say
+	File *os.File   // for reading, at any offset
+	Size int64      // bytes
+	Head []byte     // the first bytes, at most magic.HeadSize
+	Kind magic.Kind // what they say
 }
 
 // Open opens a file by its path, or standard input for "-". Its error names the input and
@@ -97,7 +99,7 @@ func open(ctx context.Context, path string, stdin *os.File, l Limits) (*Input, e
 func advise(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("there is no such file: check the name")
+		return errors.New("there is no such file: check the name (addresses are not read: download the file first)")
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("permission denied: make it readable for this user (chmod +r)")
 	}
@@ -147,11 +149,11 @@ func isTerminal(f *os.File) bool {
 }
 
 func inPlace(f *os.File, size int64) (*Input, error) {
-	head := make([]byte, min(size, HeadSize))
+	head := make([]byte, min(size, magic.HeadSize))
 	if _, err := f.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read: %w", err)
 	}
-	kind, err := Sniff(head)
+	kind, err := magic.Sniff(head)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/captiond/captiond/frames/intake"
+	"github.com/captiond/captiond/frames/magic"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,7 +45,7 @@ func file(t *testing.T, name string, content []byte) string {
 func checkContent(t *testing.T, in *intake.Input, want []byte) {
 	t.Helper()
 	got, err := io.ReadAll(in.Reader())
-	if err != nil || !bytes.Equal(got, want) || in.Size != int64(len(want)) || in.Kind != intake.Video {
+	if err != nil || !bytes.Equal(got, want) || in.Size != int64(len(want)) || in.Kind != magic.Video {
 		t.Errorf("read %d bytes of %d, kind %s, %v", len(got), len(want), in.Kind, err)
 	}
 	sum := sha256.Sum256(want)

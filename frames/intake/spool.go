@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/captiond/captiond/frames/magic"
 )
 
 // spool copies a stream into a temporary file that has no name, so that nothing is left of
@@ -50,7 +52,7 @@ type spooler struct {
 
 	size int64
 	head []byte
-	kind Kind
+	kind magic.Kind
 }
 
 func (s *spooler) run(ctx context.Context) error {
@@ -77,9 +79,9 @@ func (s *spooler) take(b []byte) error {
 		return fmt.Errorf("write temporary file (set TMPDIR to a folder with space): %w", err)
 	}
 	s.size += int64(len(b))
-	if missing := HeadSize - len(s.head); missing > 0 {
+	if missing := magic.HeadSize - len(s.head); missing > 0 {
 		s.head = append(s.head, b[:min(len(b), missing)]...)
-		if len(s.head) == HeadSize {
+		if len(s.head) == magic.HeadSize {
 			return s.sniff()
 		}
 	}
@@ -87,7 +89,7 @@ func (s *spooler) take(b []byte) error {
 }
 
 func (s *spooler) sniff() (err error) {
-	s.kind, err = Sniff(s.head)
+	s.kind, err = magic.Sniff(s.head)
 	return err
 }
 

@@ -1,4 +1,8 @@
-package intake
+// Package magic tells by its first bytes whether a file is one of the containers and
+// pictures that captiond accepts. It is the gate before FFmpeg, which would take almost
+// anything: text above all is refused, since playlists and scripts make demuxers open
+// other files. Both sides of the decode child ask it. It keeps no state.
+package magic
 
 import (
 	"encoding/binary"
@@ -11,12 +15,14 @@ import (
 // HeadSize is how many first bytes are looked at.
 const HeadSize = 8 << 10
 
-// Kind is what the first bytes of an input say it is.
+// Kind is what the first bytes of a file say it is.
 type Kind string
 
+// The kinds.
 const (
 	Video   Kind = "video"
-	Picture Kind = "picture" // a GIF too, which may move
+	Picture Kind = "picture"
+	GIF     Kind = "gif" // a picture, or a video if it moves
 )
 
 // Sniff tells a video from a picture by the magic of its container, and refuses all else
@@ -27,6 +33,8 @@ func Sniff(head []byte) (Kind, error) {
 		return "", errors.New("the file is empty: copy or download it again")
 	case isText(head):
 		return "", errors.New("this is text, not a video: give the video itself (playlists, scripts and addresses in files are not followed)")
+	case at(head, 0, "GIF87a"), at(head, 0, "GIF89a"):
+		return GIF, nil
 	case isPicture(head):
 		return Picture, nil
 	case isVideo(head):
@@ -52,7 +60,7 @@ func isText(b []byte) bool {
 }
 
 func isPicture(b []byte) bool {
-	return at(b, 0, "\xff\xd8\xff") || at(b, 0, "\x89PNG\r\n\x1a\n") || at(b, 0, "GIF87a") || at(b, 0, "GIF89a") ||
+	return at(b, 0, "\xff\xd8\xff") || at(b, 0, "\x89PNG\r\n\x1a\n") ||
 		at(b, 0, "RIFF") && at(b, 8, "WEBP") || at(b, 0, "BM") && at(b, 6, "\x00\x00\x00\x00")
 }
 
@@ -69,7 +77,8 @@ func at(b []byte, offset int, magic string) bool {
 	return len(b) >= offset+len(magic) && string(b[offset:offset+len(magic)]) == magic
 }
 
-// isISOMedia knows ISO base media files and old QuickTime by their first atom: its type,
+// isISOMedia knows ISO base media files, their fragments and old QuickTime by their first
+// atom: its type,
 // and a size that an atom can have (0: to the end of the file, 1: 64 bits follow).
 func isISOMedia(b []byte) bool {
 	if len(b) < 8 {
@@ -79,7 +88,7 @@ func isISOMedia(b []byte) bool {
 	switch {
 	case name == "ftyp":
 		return size >= 16 && size <= 4096
-	case !slices.Contains([]string{"moov", "mdat", "free", "skip", "wide", "pnot"}, name):
+	case !slices.Contains([]string{"moov", "mdat", "free", "skip", "wide", "pnot", "styp", "moof", "sidx"}, name):
 		return false
 	}
 	return size >= 8 || size <= 1

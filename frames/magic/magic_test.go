@@ -1,4 +1,4 @@
-package intake
+package magic
 
 import (
 	"bytes"
@@ -26,6 +26,7 @@ func TestSniff(t *testing.T) {
 		"quicktime moov":   {"\x00\x00\x10\x00moov" + pad, Video},
 		"quicktime mdat":   {"\x00\x00\x00\x00mdat" + pad, Video},
 		"64-bit mdat":      {"\x00\x00\x00\x01mdat" + pad, Video},
+		"fragment":         {"\x00\x00\x00\x18styp" + pad, Video},
 		"wide":             {"\x00\x00\x00\x08wide" + pad, Video},
 		"atom too small":   {"\x00\x00\x00\x03moov" + pad, ""},
 		"ftyp too large":   {"\x7f\x00\x00\x03ftyp" + pad, ""},
@@ -41,7 +42,7 @@ func TestSniff(t *testing.T) {
 		"204 bytes":        {packets(204, 0), Video},
 		"begun within":     {packets(188, 100), Video},
 		"one sync byte":    {"\x47\xff\xff", ""},
-		"gif":              {"GIF89a" + pad, Picture},
+		"gif":              {"GIF89a" + pad, GIF},
 		"jpeg":             {"\xff\xd8\xff\xe0" + pad, Picture},
 		"png":              {"\x89PNG\r\n\x1a\n" + pad, Picture},
 		"webp":             {"RIFF\x00\x00\x00\x00WEBP" + pad, Picture},
