@@ -11,17 +11,14 @@ import (
 // tokens. Text keys and values of T tokens so far are taken and handed on with the
 // new ones; parents say which row of the past each row goes on from, which is how
 // beams and the branches of a trie part.
-
-// in   ids, positions [B, L] int64; mask [B, 1, L, T+L] float32, 0 where a token sees
 //
-//	another and -inf where not; last [B] int64, of the B*L tokens the one whose
-//	logits are wanted; parents [B] int64
-//	for each layer: image keys [h, d, S] and values [h, S, d] as Prefix makes them
-//	for each layer: text keys and values [B', h, T, d]; T may be 0
-//
-// out  logits [B, vocabulary]
-//
-//	for each layer: text keys and values [B, h, T+L, d]
+//	in   ids, positions [B, L] int64; mask [B, 1, L, T+L] float32, 0 where a token sees
+//	     another and -inf where not; last [B] int64, of the B*L tokens the one whose
+//	     logits are wanted; parents [B] int64
+//	     for each layer: image keys [h, d, S] and values [h, S, d] as Prefix makes them
+//	     for each layer: text keys and values [B', h, T, d]; T may be 0
+//	out  logits [B, vocabulary]
+//	     for each layer: text keys and values [B, h, T+L, d]
 func Step(s Sizes, w Weights) ([]byte, error) {
 	b := newBuilder("step", w)
 	t := s.Text

@@ -47,10 +47,11 @@ class Toy(PreTrainedModel, GenerationMixin):
 
 def huggingface(seed, prompt, beams, penalty, total):
     config = GenerationConfig(
-        num_beams=beams, length_penalty=penalty, max_length=total, use_cache=False, bos_token_id=BEGIN,
+        num_beams=beams, length_penalty=penalty, use_cache=False, bos_token_id=BEGIN,
         eos_token_id=END, pad_token_id=0, return_dict_in_generate=True, output_scores=True,
     )
-    out = Toy(seed).generate(torch.tensor([prompt]), generation_config=config)
+    # max_length as an argument: in a configuration 20 would mean the default, 20 more than the prompt.
+    out = Toy(seed).generate(torch.tensor([prompt]), generation_config=config, max_length=total)
     ids = out.sequences[0].tolist()[len(prompt):]
     return ids, float(out.sequences_scores[0]) if beams > 1 else None
 
@@ -98,9 +99,9 @@ def main():
     folder = parser.parse_args().microsoft
     search, tries = beam_class(folder), module(folder, "trie_decoder")
     cases = []
-    for seed in range(1, 61):
+    for seed in range(1, 241):
         prompt = [BEGIN, 5, 7][: 1 + seed % 3]
-        beams, total = 1 + seed % 5, len(prompt) + 1 + seed * 7 % 13
+        beams, total = 1 + seed % 5, len(prompt) + 1 + seed * 7 % 19
         penalty = [0.6, 1.0, 0.3, 2.0][seed % 4]
         base = {"seed": seed, "prompt": prompt, "beams": beams, "total": total, "length_penalty": penalty}
         ids, score = huggingface(seed, prompt, beams, penalty, total)
