@@ -94,7 +94,7 @@ func (m *Model) encode(ctx context.Context, imgs []*image.RGBA, view pixels.View
 
 // positionsFor is the position table for a grid of patches.
 func (m *Model) positionsFor(rows, columns int) []float32 {
-	return pixels.InterpolatePositions(m.positions, m.grid, m.width(), rows, columns)
+	return pixels.InterpolatePositions(m.positions, m.width(), rows, columns)
 }
 
 // split copies the encoder's output apart.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/model"
-	"github.com/captiond/captiond/model/pixels"
 	"github.com/captiond/captiond/sinks"
 )
 
@@ -79,7 +78,7 @@ type parrot struct {
 	fail                                error
 }
 
-func (p *parrot) Encode(context.Context, *image.RGBA, pixels.View) (*model.Features, error) {
+func (p *parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Features, error) {
 	p.encoded.Add(1)
 	return new(model.Features), p.fail
 }

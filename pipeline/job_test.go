@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/frames"
-	"github.com/captiond/captiond/model/pixels"
+	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/sinks"
 )
 
@@ -190,9 +190,9 @@ func TestSameJobSameIDs(t *testing.T) {
 	}
 }
 
-func squash(t *testing.T) pixels.View {
+func squash(t *testing.T) model.View {
 	t.Helper()
-	v, err := pixels.ParseView("squash")
+	v, err := model.ParseView("squash")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/model"
-	"github.com/captiond/captiond/model/pixels"
 	"github.com/captiond/captiond/sinks"
 )
 
 // Captioner is a model: *model.Model implements it. All methods are safe for
 // concurrent use and end early with the context's error.
 type Captioner interface {
-	Encode(ctx context.Context, img *image.RGBA, view pixels.View) (*model.Features, error)
+	Encode(ctx context.Context, img *image.RGBA, view model.View) (*model.Features, error)
 	Begin(ctx context.Context, window []*model.Features) (*model.Prefix, error)
 	BeginPicture(ctx context.Context, picture *model.Features) (*model.Prefix, error)
 	Generate(ctx context.Context, p *model.Prefix, r model.Request) (model.Text, error)
@@ -26,7 +25,7 @@ type Voice struct {
 	Captioner
 	Name    string        // name@digest, as events state it
 	Samples int           // instants at which a window is looked at: temporal embeddings, or 1
-	View    pixels.View   // the part of the picture that is looked at
+	View    model.View    // the part of the picture that is looked at
 	Request model.Request // how texts are searched for; its Prompt is the captions'
 	// Settings are what else the texts depend on, such as the precision: with the
 	// search and the view they are part of an event's id.

@@ -16,7 +16,7 @@ import (
 
 // decoder is a build of this program without the race detector: what that reserves of the
 // address space is more than a decode child may have.
-var decoder string //nolint:gochecknoglobals // built once for all tests
+var decoder string
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 

@@ -18,7 +18,6 @@ import (
 	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model/hub"
-	"github.com/captiond/captiond/model/pixels"
 )
 
 // standIn is the name of the model that is embedded in the program.
@@ -202,7 +201,7 @@ func (t *tool) golden(ctx context.Context) func(*checkpoint.Checkpoint) ([]int64
 
 // goldenTokens are those of the greedy caption of the built-in picture.
 func goldenTokens(ctx context.Context, m *model.Model) ([]int64, error) {
-	f, err := m.Encode(ctx, demo.Picture(), pixels.View{})
+	f, err := m.Encode(ctx, demo.Picture(), model.View{})
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +262,7 @@ func readPicture(file string) (*image.RGBA, error) {
 
 // firstLogits are those after the begin token alone.
 func firstLogits(ctx context.Context, m *model.Model, img *image.RGBA) ([]float32, error) {
-	f, err := m.Encode(ctx, img, pixels.View{})
+	f, err := m.Encode(ctx, img, model.View{})
 	if err != nil {
 		return nil, err
 	}

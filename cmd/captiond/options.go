@@ -8,7 +8,6 @@ import (
 
 	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/model"
-	"github.com/captiond/captiond/model/pixels"
 )
 
 // stretchOptions say which part of a video is meant.
@@ -60,8 +59,8 @@ func greedy() searchOptions { return searchOptions{beams: 1, style: "microsoft",
 const maxBeams = 64
 
 // request is the search, and the view beside it.
-func (o searchOptions) request() (model.Request, pixels.View, error) {
-	view, err := pixels.ParseView(o.view)
+func (o searchOptions) request() (model.Request, model.View, error) {
+	view, err := model.ParseView(o.view)
 	switch {
 	case err != nil:
 	case o.beams < 1 || o.beams > maxBeams:

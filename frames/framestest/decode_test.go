@@ -21,7 +21,7 @@ import (
 func TestChild(t *testing.T) {
 	t.Parallel()
 	d := worker.Decoder{Executable: framestest.Child(t), Args: []string{}}
-	t.Run("group", func(t *testing.T) {
+	t.Run("group", func(t *testing.T) { //nolint:tparallel // waits for its own subtests, which share the build
 		t.Run("probe", func(t *testing.T) { t.Parallel(); testProbe(t, d) })
 		t.Run("files", func(t *testing.T) { t.Parallel(); testFiles(t, d) })
 		t.Run("hostile", func(t *testing.T) { t.Parallel(); testHostile(t, d) })
@@ -126,7 +126,9 @@ func testHostile(t *testing.T, d worker.Decoder) {
 		refused(t, d, path)
 	}
 	// Nothing is waiting to be accepted.
-	l.(*net.TCPListener).SetDeadline(time.Now())
+	if err := l.(*net.TCPListener).SetDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	if c, err := l.Accept(); err == nil {
 		t.Errorf("%v connected", c.RemoteAddr())
 	}

@@ -97,7 +97,7 @@ func TestStandardInput(t *testing.T) {
 	t.Parallel()
 	want := clip(3<<20 + 17)
 	dir := t.TempDir()
-	in, err := intake.Open(t.Context(), "-", pipe(t, func(w *os.File) { w.Write(want) }), intake.Limits{Dir: dir})
+	in, err := intake.Open(t.Context(), "-", pipe(t, func(w *os.File) { _, _ = w.Write(want) }), intake.Limits{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,9 +38,11 @@ func (w *Writer) Write(m Message) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.w.Write(header(m.kind(), len(payload)+len(pixels))) // the first error sticks until Flush
-	w.w.Write(payload)
-	w.w.Write(pixels)
+	for _, part := range [][]byte{header(m.kind(), len(payload)+len(pixels)), payload, pixels} {
+		if _, err := w.w.Write(part); err != nil {
+			return fmt.Errorf("send message: %w", err)
+		}
+	}
 	if err := w.w.Flush(); err != nil {
 		return fmt.Errorf("send message: %w", err)
 	}

@@ -103,7 +103,10 @@ func TestShow(t *testing.T) {
 func TestShowAgainAfterLeaving(t *testing.T) {
 	t.Parallel()
 	err := decoder("good").Run(t.Context(), input(t), func(ctx context.Context, c *worker.Clip) error {
-		for range c.Show(ctx, seconds(100)) {
+		for _, err := range c.Show(ctx, seconds(100)) {
+			if err != nil {
+				return err
+			}
 			break
 		}
 		got, err := collect(ctx, c, seconds(2))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/model"
-	"github.com/captiond/captiond/model/pixels"
 )
 
 // question is put to the model as the second one. Its words are unknown to a synthetic
@@ -52,7 +51,7 @@ func (t times) clip() float64 { return t.encoder + t.prefix + t.first }
 // round captions the clip and asks a second question.
 func (c *clip) round(ctx context.Context) (t times, err error) {
 	watch := stopwatch{time.Now()}
-	features, err := c.model.EncodeAll(ctx, c.pictures, pixels.View{})
+	features, err := c.model.EncodeAll(ctx, c.pictures, model.View{})
 	if err != nil {
 		return t, fmt.Errorf("encode: %w", err)
 	}

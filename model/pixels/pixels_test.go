@@ -223,7 +223,7 @@ func TestInterpolatePositions(t *testing.T) {
 			row := i/3*7 + i%3*5
 			table[i] = float32(row*row%101-50) / 64
 		}
-		got := InterpolatePositions(table, g.G, 3, g.GH, g.GW)
+		got := InterpolatePositions(table, 3, g.GH, g.GW)
 		if len(got) != 3*(1+g.GH*g.GW) {
 			t.Fatalf("%d to %dx%d: %d values", g.G, g.GH, g.GW, len(got))
 		}

@@ -7,7 +7,8 @@ import "math"
 // align_corners=False, as torch.nn.functional.interpolate. The table is [1+g*g, width],
 // row-major with the class embedding first, which is kept; the result is [1+gh*gw, width],
 // and the table itself where the grid is the same. It panics on a table of another length.
-func InterpolatePositions(table []float32, g, width, gh, gw int) []float32 {
+func InterpolatePositions(table []float32, width, gh, gw int) []float32 {
+	g := int(math.Sqrt(float64(len(table)/width - 1)))
 	grid := table[width : (1+g*g)*width]
 	if gh == g && gw == g {
 		return table

@@ -19,14 +19,17 @@ func allowed(module, name string) (any, bool) {
 	case "torch._utils._rebuild_parameter":
 		return rebuildParameter{}, true
 	}
-	d, ok := storages[name]
+	d, ok := storages()[name]
 	return storageClass{d}, ok && module == "torch"
 }
 
-var storages = map[string]DType{
-	"DoubleStorage": F64, "FloatStorage": F32, "HalfStorage": F16, "BFloat16Storage": BF16,
-	"LongStorage": I64, "IntStorage": I32, "ShortStorage": I16, "CharStorage": I8,
-	"ByteStorage": U8, "BoolStorage": Bool,
+// storages are torch's classes of tensor data.
+func storages() map[string]DType {
+	return map[string]DType{
+		"DoubleStorage": F64, "FloatStorage": F32, "HalfStorage": F16, "BFloat16Storage": BF16,
+		"LongStorage": I64, "IntStorage": I32, "ShortStorage": I16, "CharStorage": I8,
+		"ByteStorage": U8, "BoolStorage": Bool,
+	}
 }
 
 // An UnsafeError says that a pickle asks for something else than tensors.

@@ -94,11 +94,11 @@ func Open(path string) (*File, error) {
 }
 
 func open(path string) (*File, error) {
-	real, err := resolve(path)
+	target, err := resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(real)
+	f, err := os.Open(target)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{Path: real, Size: info.Size(), Tensors: tensors}, nil
+	return &File{Path: target, Size: info.Size(), Tensors: tensors}, nil
 }
 
 // resolve returns the absolute path without symlinks of a regular file. Opening anything

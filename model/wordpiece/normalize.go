@@ -66,7 +66,7 @@ func lower(r rune) rune {
 
 // chinese is the crate's idea of an ideograph. It begins extension E at U+2B920, where
 // the block, and BERT in Python, begin at U+2B820.
-var chinese = &unicode.RangeTable{
+var chinese = &unicode.RangeTable{ //nolint:gochecknoglobals // a table like those of package unicode, asked for every character
 	R16: []unicode.Range16{
 		{Lo: 0x3400, Hi: 0x4DBF, Stride: 1},
 		{Lo: 0x4E00, Hi: 0x9FFF, Stride: 1},
