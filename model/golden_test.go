@@ -132,7 +132,7 @@ func readPicture(t *testing.T, name string) *image.RGBA {
 }
 
 // checkpoints are the folders of testdata that hold goldens, and with
-// CAPTIOND_PARITY_DIR those of full size that model/parity made there.
+// PARITY_DIR those of full size that model/parity made there.
 func checkpoints(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("testdata", "*", "golden.json"))
@@ -142,10 +142,10 @@ func checkpoints(t *testing.T) []string {
 	if len(paths) < 8 {
 		t.Fatalf("testdata has %d checkpoints with goldens, want 8 at least", len(paths))
 	}
-	if large := os.Getenv("CAPTIOND_PARITY_DIR"); large != "" {
+	if large := os.Getenv("PARITY_DIR"); large != "" {
 		more, err := filepath.Glob(filepath.Join(large, "*", "golden.json"))
 		if err != nil || len(more) == 0 {
-			t.Fatalf("CAPTIOND_PARITY_DIR %s holds no goldens (%v): make parity writes them", large, err)
+			t.Fatalf("PARITY_DIR %s holds no goldens (%v): make parity writes them", large, err)
 		}
 		paths = append(paths, more...)
 	}

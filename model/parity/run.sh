@@ -2,9 +2,9 @@
 # Compares captiond with transformers at full size: references made by parity.py, then
 # the Go test that reads them. Arguments go to parity.py (--only base, for example).
 #
-# CAPTIOND_PYTHON names a Python that has the packages; else a virtual environment is
+# PARITY_PYTHON names a Python that has the packages; else a virtual environment is
 # made in .tools (3 GB of disk at most). The references go to a temporary folder, 6 GB,
-# or to CAPTIOND_PARITY_DIR, where they are kept and used again.
+# or to PARITY_DIR, where they are kept and used again.
 set -eu
 cd "$(dirname "$0")/../.."
 requirements=model/testdata/gen/requirements.txt
@@ -16,8 +16,8 @@ fail() {
 
 # find_python sets python, making the virtual environment where it is not yet there.
 find_python() {
-	if [ -n "${CAPTIOND_PYTHON:-}" ]; then
-		python=$CAPTIOND_PYTHON
+	if [ -n "${PARITY_PYTHON:-}" ]; then
+		python=$PARITY_PYTHON
 		return
 	fi
 	venv=$PWD/.tools/parity
@@ -35,7 +35,7 @@ find_python
 "$python" -c 'import torch, transformers; assert transformers.__version__ == "4.56.2", transformers.__version__' ||
 	fail "$python lacks the packages of $requirements"
 
-folder=${CAPTIOND_PARITY_DIR:-}
+folder=${PARITY_DIR:-}
 if [ -z "$folder" ]; then
 	folder=$(mktemp -d)
 	trap 'rm -rf "$folder"' EXIT
@@ -43,4 +43,4 @@ if [ -z "$folder" ]; then
 	trap 'exit 143' TERM
 fi
 "$python" model/parity/parity.py "$folder" "$@"
-CAPTIOND_PARITY_DIR=$folder go test -count=1 -timeout 60m -parallel 1 -v -run '^TestParity$' ./model
+PARITY_DIR=$folder go test -count=1 -timeout 60m -parallel 1 -v -run '^TestParity$' ./model
