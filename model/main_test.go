@@ -3,6 +3,7 @@
 package model_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 // runTests asserts that the tests freed all that is native and ended all goroutines.
 func runTests(m *testing.M) int {
 	var err error
-	if runtime, err = ort.Open(library(), ort.Options{Device: "cpu", Threads: 1}); err != nil {
+	if runtime, err = ort.Open(context.Background(), library(), ort.Options{Device: "cpu", Threads: 1}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -82,7 +82,7 @@ func (o benchOptions) run(cmd *cobra.Command, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	rt, err := t.openRuntime()
+	rt, err := t.openRuntime(cmd.Context())
 	if err != nil {
 		return err
 	}

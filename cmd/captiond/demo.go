@@ -85,7 +85,7 @@ func (t *tool) demoClip(ctx context.Context, file string, server *nats.Server) (
 
 	t.publisher = &echo{client, received, t.streams.out, t.config.NATS.Prefix}
 	o := captionOptions{out: output{format: formats()[0], stream: t.streams.out}, every: demoWindow}
-	return t.withVoice(standIn, greedy(), func(v pipeline.Voice) error { return o.caption(ctx, t, file, v) })
+	return t.withVoice(ctx, standIn, greedy(), func(v pipeline.Voice) error { return o.caption(ctx, t, file, v) })
 }
 
 // listen passes on what a subscriber receives.

@@ -69,12 +69,12 @@ func (t *tool) examine(ctx context.Context) error {
 	return nil
 }
 
-func (t *tool) checkRuntime(context.Context) (f finding, err error) {
+func (t *tool) checkRuntime(ctx context.Context) (f finding, err error) {
 	path, how, err := ort.Find(t.config.Model.Library)
 	if err != nil {
 		return f, err
 	}
-	rt, err := t.openRuntime()
+	rt, err := t.openRuntime(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -90,8 +90,8 @@ func (t *tool) checkRuntime(context.Context) (f finding, err error) {
 // wantRuntime is the version of ONNX Runtime that `make deps` fetches.
 const wantRuntime = "1.27.0"
 
-func (t *tool) checkDevice(context.Context) (f finding, err error) {
-	rt, err := t.openRuntime()
+func (t *tool) checkDevice(ctx context.Context) (f finding, err error) {
+	rt, err := t.openRuntime(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -109,7 +109,7 @@ func (t *tool) checkModel(ctx context.Context) (f finding, err error) {
 	names := slices.Compact([]string{t.config.Model.Caption, t.config.Model.Answer})
 	var opened []string
 	for _, name := range names {
-		if err := t.withModel(name, func(m *model.Model) error {
+		if err := t.withModel(ctx, name, func(m *model.Model) error {
 			opened = append(opened, fullName(m))
 			return t.verifyKnown(ctx, m, name)
 		}); err != nil {

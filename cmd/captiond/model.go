@@ -143,7 +143,7 @@ func (t *tool) verify(ctx context.Context, name, image string) error {
 		}
 		fmt.Fprintf(t.streams.out, "ok  files: %d hashes are those of the import\n", len(entry.Files))
 	}
-	return t.withModel(name, func(m *model.Model) error {
+	return t.withModel(ctx, name, func(m *model.Model) error {
 		if entry.Name != "" {
 			if err := verifyGolden(ctx, m, entry.Golden); err != nil {
 				return fmt.Errorf("verify %s: %w", fullName(m), err)
@@ -191,7 +191,7 @@ func verifyGolden(ctx context.Context, m *model.Model, want []int64) error {
 // golden opens a checkpoint and returns what it says of the built-in picture.
 func (t *tool) golden(ctx context.Context) func(*checkpoint.Checkpoint) ([]int64, error) {
 	return func(c *checkpoint.Checkpoint) (tokens []int64, err error) {
-		err = t.openModel(c, "import", func(m *model.Model) error {
+		err = t.openModel(ctx, c, "import", func(m *model.Model) error {
 			tokens, err = goldenTokens(ctx, m)
 			return err
 		})

@@ -50,13 +50,13 @@ func newLogger(w interface{ Write([]byte) (int, error) }, c configs.Log) *slog.L
 }
 
 // openRuntime loads ONNX Runtime.
-func (t *tool) openRuntime() (*ort.Runtime, error) {
+func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 	path, how, err := ort.Find(t.config.Model.Library)
 	if err != nil {
 		return nil, err
 	}
 	t.log.Debug("onnx runtime found", "path", path, "by", how)
-	return ort.Open(path, ort.Options{
+	return ort.Open(ctx, path, ort.Options{
 		Threads:   t.config.Model.Threads,
 		Device:    t.config.Model.Device,
 		LowMemory: t.config.Model.LowMemory,
@@ -65,17 +65,17 @@ func (t *tool) openRuntime() (*ort.Runtime, error) {
 }
 
 // withModel opens a model by name for the time of use.
-func (t *tool) withModel(name string, use func(*model.Model) error) error {
+func (t *tool) withModel(ctx context.Context, name string, use func(*model.Model) error) error {
 	c, short, err := t.checkpoint(name)
 	if err != nil {
 		return err
 	}
-	return t.openModel(c, short, use)
+	return t.openModel(ctx, c, short, use)
 }
 
 // openModel opens a checkpoint for the time of use.
-func (t *tool) openModel(c *checkpoint.Checkpoint, name string, use func(*model.Model) error) (err error) {
-	rt, err := t.openRuntime()
+func (t *tool) openModel(ctx context.Context, c *checkpoint.Checkpoint, name string, use func(*model.Model) error) (err error) {
+	rt, err := t.openRuntime(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,16 +98,16 @@ func fullName(m *model.Model) string { return m.Name() + "@" + m.Digest() }
 
 // speak opens a model and, where events are published, the way there.
 func (t *tool) speak(ctx context.Context, name string, o searchOptions, use func(pipeline.Voice) error) error {
-	return t.withPublisher(ctx, func() error { return t.withVoice(name, o, use) })
+	return t.withPublisher(ctx, func() error { return t.withVoice(ctx, name, o, use) })
 }
 
 // withVoice opens a model to speak with.
-func (t *tool) withVoice(name string, o searchOptions, use func(pipeline.Voice) error) error {
+func (t *tool) withVoice(ctx context.Context, name string, o searchOptions, use func(pipeline.Voice) error) error {
 	request, view, err := o.request()
 	if err != nil {
 		return err
 	}
-	return t.withModel(name, func(m *model.Model) error {
+	return t.withModel(ctx, name, func(m *model.Model) error {
 		if name == standIn {
 			t.log.Warn("the built-in model is a stand-in with random weights: its words mean nothing; name a checkpoint with --model")
 		}

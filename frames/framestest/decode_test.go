@@ -21,12 +21,10 @@ import (
 func TestChild(t *testing.T) {
 	t.Parallel()
 	d := worker.Decoder{Executable: framestest.Child(t), Args: []string{}}
-	t.Run("group", func(t *testing.T) { //nolint:tparallel // waits for its own subtests, which share the build
-		t.Run("probe", func(t *testing.T) { t.Parallel(); testProbe(t, d) })
-		t.Run("files", func(t *testing.T) { t.Parallel(); testFiles(t, d) })
-		t.Run("hostile", func(t *testing.T) { t.Parallel(); testHostile(t, d) })
-		t.Run("mutated", func(t *testing.T) { t.Parallel(); testMutated(t, d) })
-	})
+	t.Run("probe", func(t *testing.T) { t.Parallel(); testProbe(t, d) })
+	t.Run("files", func(t *testing.T) { t.Parallel(); testFiles(t, d) })
+	t.Run("hostile", func(t *testing.T) { t.Parallel(); testHostile(t, d) })
+	t.Run("mutated", func(t *testing.T) { t.Parallel(); testMutated(t, d) })
 }
 
 func testProbe(t *testing.T, d worker.Decoder) {

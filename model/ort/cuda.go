@@ -3,6 +3,8 @@ package ort
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 
 	native "github.com/yalue/onnxruntime_go"
 
@@ -31,8 +33,14 @@ func appendCUDA(o *native.SessionOptions) (err error) {
 	return o.AppendExecutionProviderCUDA(cuda)
 }
 
-// try runs the smallest graph on the chosen device.
+// cudaProvider is the file that a build of the library for NVIDIA GPUs has beside it.
+const cudaProvider = "libonnxruntime_providers_cuda.so"
+
+// try runs the smallest graph on the GPU.
 func (r *Runtime) try(ctx context.Context) error {
+	if !isFile(filepath.Join(filepath.Dir(r.path), cudaProvider)) {
+		return fmt.Errorf("this ONNX Runtime is built for the cpu alone: no %s is beside it", cudaProvider)
+	}
 	g := onnx.New("try", 17)
 	x := g.Input("x", onnx.Float32, 1)
 	g.Output(g.Op("Add", []string{x, x}), onnx.Float32, 1)

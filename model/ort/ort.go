@@ -48,7 +48,7 @@ var _ model.Runtime = (*Runtime)(nil)
 
 // Open loads the library at path, as Find returns it. Where Options ask for a GPU and
 // none can be used, it logs why and goes on with the CPU.
-func Open(path string, o Options) (*Runtime, error) {
+func Open(ctx context.Context, path string, o Options) (*Runtime, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -65,7 +65,7 @@ func Open(path string, o Options) (*Runtime, error) {
 	}
 	r := &Runtime{options: o, path: path, device: "cpu"}
 	if o.Device != "cpu" {
-		r.chooseDevice(context.Background())
+		r.chooseDevice(ctx)
 	}
 	return r, nil
 }

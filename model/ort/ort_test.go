@@ -36,7 +36,7 @@ func library(t *testing.T) string {
 // open opens a Runtime that must have nothing alive when the test ends.
 func open(t *testing.T, o Options) *Runtime {
 	t.Helper()
-	r, err := Open(library(t), o)
+	r, err := Open(t.Context(), library(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func TestOpenErrors(t *testing.T) {
 		"device":          {library(t), Options{Device: "tpu"}, "use auto, cpu or cuda"},
 		"threads":         {library(t), Options{Threads: -1}, "-1 threads"},
 	} {
-		if _, err := Open(c.path, c.options); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Open(t.Context(), c.path, c.options); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
