@@ -55,7 +55,7 @@ func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.log.Debug("onnx runtime found", "path", path, "by", how)
+	t.log.Info("onnx runtime", "path", path, "found", how)
 	return ort.Open(ctx, path, ort.Options{
 		Threads:   t.config.Model.Threads,
 		Device:    t.config.Model.Device,
