@@ -46,6 +46,7 @@ func (c Config) problems() (ps []problem) {
 	// With less the decoder's threads and Go's own reservations do not fit.
 	check("decode.memory", atLeast(int64(c.Decode.Memory), 2<<30, "2GiB"))
 	check("decode.spool", atLeast(int64(c.Decode.Spool), 1<<20, "1MiB"))
+	check("decode.spool_time", atLeast(int64(c.Decode.SpoolTime), int64(time.Second), "1s"))
 	check("log.format", oneOf(c.Log.Format, "text", "json"))
 	return ps
 }

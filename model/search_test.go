@@ -75,9 +75,9 @@ func TestSearchesAreTheReferences(t *testing.T) {
 		case c.Search == "trie":
 			s = &greedy{limits: limits, labels: g.trie(t)}
 		case c.Search == "microsoft":
-			s = newMicrosoftBeam(limits, c.Beams, c.Penalty)
+			s = newMicrosoftBeam(limits, c.Beams, own(Microsoft, c.Penalty, 0.6))
 		case c.Beams > 1:
-			s = newHuggingFaceBeam(limits, c.Beams, c.Penalty)
+			s = newHuggingFaceBeam(limits, c.Beams, own(HuggingFace, c.Penalty, 1))
 		default:
 			s = &greedy{limits: limits}
 		}
@@ -156,4 +156,12 @@ func TestLimit(t *testing.T) {
 	if got := length(c); got != 20 {
 		t.Errorf("a checkpoint that states 20 has %d", got)
 	}
+}
+
+// own is a length penalty, or where it is the reference's default the style's own.
+func own(style Style, penalty, reference float64) float64 {
+	if penalty == reference {
+		return Request{Style: style}.penalty()
+	}
+	return penalty
 }

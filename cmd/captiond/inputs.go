@@ -31,7 +31,7 @@ func newReader(s streams, c configs.Decode, log *slog.Logger) reader {
 	return reader{
 		stdin:   s.in,
 		decoder: newDecoder(s.decoder, c, log),
-		limits:  intake.Limits{Spool: int64(c.Spool)},
+		limits:  intake.Limits{Spool: int64(c.Spool), Time: c.SpoolTime},
 		pixels:  c.MaxPixels,
 	}
 }

@@ -28,13 +28,17 @@ import (
 type Limits struct {
 	Spool int64         // bytes; 0 is DefaultSpool
 	Stall time.Duration // without a byte; 0 is DefaultStall
+	Time  time.Duration // in all; 0 is DefaultTime
 	Dir   string        // for the temporary file; "" is os.TempDir
 }
 
 // The defaults of Limits.
 const (
 	DefaultSpool = 1 << 30
-	DefaultStall = 8 * time.Second
+	DefaultStall = 6 * time.Second
+	// DefaultTime is short, because nothing is said before a stream has ended: whoever
+	// pipes an endless one in shall know soon.
+	DefaultTime = 8 * time.Second
 )
 
 func (l Limits) withDefaults() Limits {
@@ -43,6 +47,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Stall == 0 {
 		l.Stall = DefaultStall
+	}
+	if l.Time == 0 {
+		l.Time = DefaultTime
 	}
 	if l.Dir == "" {
 		l.Dir = os.TempDir()

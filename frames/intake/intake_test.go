@@ -221,13 +221,14 @@ func TestStreamsEnd(t *testing.T) {
 		"zeros":   {endless(nil, zeros), "this is no video"},
 		"text":    {endless(nil, []byte("yes\n")), "this is text"},
 		"clip":    {endless(clip(100), zeros), "there is no end after 5000000 bytes"},
+		"slow":    {slow(clip(20_000)), "it has not ended after 2s"},
 		"nothing": {func(*os.File) {}, "the file is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			begun := time.Now()
 			r := pipe(t, c.write)
-			_, err := intake.Open(t.Context(), "-", r, intake.Limits{Spool: 5_000_000})
+			_, err := intake.Open(t.Context(), "-", r, intake.Limits{Spool: 5_000_000, Time: 2 * time.Second})
 			if err == nil || !strings.Contains(err.Error(), "open standard input: "+c.want) {
 				t.Errorf("%v, want %s", err, c.want)
 			}
@@ -235,6 +236,22 @@ func TestStreamsEnd(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// slow writes a few bytes at a time for as long as anybody reads.
+func slow(head []byte) func(*os.File) {
+	return func(w *os.File) {
+		if _, err := w.Write(head); err != nil {
+			return
+		}
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if _, err := w.WriteString("more"); err != nil {
+				return
+			}
+		}
 	}
 }
 

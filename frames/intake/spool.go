@@ -21,6 +21,9 @@ func spool(ctx context.Context, f *os.File, l Limits) (*Input, error) {
 		return nil, fmt.Errorf("create temporary file (set TMPDIR to a folder with space): %w", err)
 	}
 	defer tmp.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, l.Time,
+		fmt.Errorf("it has not ended after %v: save it to a file and give that, or allow more time with --decode-spool-time", l.Time))
+	defer cancel()
 	s := spooler{from: stream{f, l.Stall}, to: tmp, limit: l.Spool}
 	if err := s.run(ctx); err != nil {
 		return nil, err
