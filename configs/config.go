@@ -25,8 +25,8 @@ type Config struct {
 
 // Model says which checkpoints speak and what they run on.
 type Model struct {
-	Caption   string `mapstructure:"caption" usage:"checkpoint that captions: demo, an imported name, or a folder"`
-	Answer    string `mapstructure:"answer" usage:"checkpoint that answers questions: demo, an imported name, or a folder"`
+	Caption   string `mapstructure:"caption" usage:"checkpoint that captions: demo, an imported name, a folder, or a Hub name in the Hugging Face cache"`
+	Answer    string `mapstructure:"answer" usage:"checkpoint that answers questions: demo, an imported name, a folder, or a Hub name in the Hugging Face cache"`
 	Device    string `mapstructure:"device" usage:"auto, cpu or cuda"`
 	Precision string `mapstructure:"precision" usage:"float32"`
 	Transform string `mapstructure:"transform" usage:"how pictures are made ready: huggingface, microsoft or microsoft-vqa"`

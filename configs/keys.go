@@ -65,7 +65,7 @@ type shortForm struct {
 
 func shortForms() []shortForm {
 	return []shortForm{
-		{"model", "checkpoint for captions and answers: demo, an imported name, or a folder", []string{"model.caption", "model.answer"}},
+		{"model", "checkpoint for captions and answers: demo, an imported name, a folder, or a Hub name in the Hugging Face cache", []string{"model.caption", "model.answer"}},
 		{"device", "same as --model-device", []string{"model.device"}},
 		{"precision", "same as --model-precision", []string{"model.precision"}},
 		{"nats", "same as --nats-url", []string{"nats.url"}},
