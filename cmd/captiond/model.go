@@ -201,17 +201,26 @@ func (t *tool) golden(ctx context.Context) func(*checkpoint.Checkpoint) ([]int64
 
 // goldenTokens are those of the greedy caption of the built-in picture.
 func goldenTokens(ctx context.Context, m *model.Model) ([]int64, error) {
-	f, err := m.Encode(ctx, demo.Picture(), model.View{})
+	var text model.Text
+	err := withPicture(ctx, m, demo.Picture(), func(p *model.Prefix) (err error) {
+		text, err = m.Generate(ctx, p, model.Request{})
+		return err
+	})
+	return text.Tokens, err
+}
+
+// withPicture begins a single picture for the time of use.
+func withPicture(ctx context.Context, m *model.Model, img *image.RGBA, use func(*model.Prefix) error) error {
+	f, err := m.Encode(ctx, img, model.View{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p, err := m.BeginPicture(ctx, f)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer p.Close()
-	text, err := m.Generate(ctx, p, model.Request{})
-	return text.Tokens, err
+	return use(p)
 }
 
 // verifyLogits compares the first three logits with the published ones.
@@ -224,8 +233,11 @@ func (t *tool) verifyLogits(ctx context.Context, m *model.Model, name, file stri
 	if err != nil {
 		return fmt.Errorf("verify logits: %w", err)
 	}
-	logits, err := firstLogits(ctx, m, img)
-	if err != nil {
+	var logits []float32
+	if err := withPicture(ctx, m, img, func(p *model.Prefix) (err error) {
+		logits, err = m.Logits(ctx, p, "")
+		return err
+	}); err != nil {
 		return fmt.Errorf("verify logits: %w", err)
 	}
 	var worst float64
@@ -258,20 +270,6 @@ func readPicture(file string) (*image.RGBA, error) {
 	}
 	defer f.Close()
 	return picture.Decode(f, picture.Limits{})
-}
-
-// firstLogits are those after the begin token alone.
-func firstLogits(ctx context.Context, m *model.Model, img *image.RGBA) ([]float32, error) {
-	f, err := m.Encode(ctx, img, model.View{})
-	if err != nil {
-		return nil, err
-	}
-	p, err := m.BeginPicture(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	return m.Logits(ctx, p, "")
 }
 
 func (t *tool) registry() *hub.Registry { return &hub.Registry{Dir: t.roots().Models} }

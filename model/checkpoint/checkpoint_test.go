@@ -46,7 +46,7 @@ func small() *folder {
 	if err != nil {
 		panic(err)
 	}
-	f.tensors = table(c)
+	f.tensors = Shapes(c)
 	return f
 }
 
@@ -162,14 +162,14 @@ func TestTableOfPublishedShapes(t *testing.T) {
 	} {
 		c.Frames, c.ImageSize = c.frames, c.image
 		elements := int64(0)
-		for _, shape := range table(c.Config) {
+		for _, shape := range Shapes(c.Config) {
 			n := int64(1)
 			for _, d := range shape {
 				n *= d
 			}
 			elements += n
 		}
-		if n := len(table(c.Config)); n != c.tensors || elements != int64(c.elements) {
+		if n := len(Shapes(c.Config)); n != c.tensors || elements != int64(c.elements) {
 			t.Errorf("%d tensors of %d elements, want %d of %d", n, elements, c.tensors, c.elements)
 		}
 	}

@@ -197,8 +197,8 @@ func FuzzConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(table(c)) < 40 {
-			t.Errorf("%d tensors", len(table(c)))
+		if len(Shapes(c)) < 40 {
+			t.Errorf("%d tensors", len(Shapes(c)))
 		}
 		if _, err := fit(c, &weights.File{}); err == nil {
 			t.Error("no tensors fit")

@@ -37,9 +37,9 @@ func (e *TensorError) Error() string {
 	return "weights do not fit config.json (are both of the same checkpoint?): " + strings.Join(parts, "; ")
 }
 
-// table are the canonical names and the shapes of all tensors that a configuration needs.
-// A linear layer's weight is [out, in].
-func table(c Config) map[string][]int64 {
+// Shapes are the canonical names and the shapes of all tensors that a configuration needs,
+// an untied head among them. A linear layer's weight is [out, in].
+func Shapes(c Config) map[string][]int64 {
 	t := shapes{}
 	t.vision(c)
 	for i := range c.Frames {
@@ -102,7 +102,7 @@ func (t shapes) norm(name string, size int64) {
 
 // fit finds the tensor of every canonical name, or says all that does not fit.
 func fit(c Config, f *weights.File) (map[string]weights.Tensor, error) {
-	due := table(c)
+	due := Shapes(c)
 	found := make(map[string]weights.Tensor, len(due))
 	var wrong TensorError
 	for _, name := range slices.Sorted(maps.Keys(f.Tensors)) {

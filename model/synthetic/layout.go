@@ -1,6 +1,12 @@
 package synthetic
 
-import "fmt"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/captiond/captiond/model/checkpoint"
+)
 
 // documents are the JSON files of the checkpoint, by name.
 func (s Shape) documents() map[string]any {
@@ -35,63 +41,21 @@ func (s Shape) documents() map[string]any {
 	}
 }
 
-// tensors are all parameters, in a fixed order.
+// tensors are all parameters, in the order of their names.
 func (s Shape) tensors() []tensor {
-	l := &list{}
-	s.visionTensors(l)
-	for i := range s.Frames {
-		l.add(fmt.Sprintf("git.img_temperal_embedding.%d", i), 0, 1, 1, s.Hidden)
-	}
-	l.linear("git.visual_projection.visual_projection.0", s.Hidden, s.TextHidden)
-	l.norm("git.visual_projection.visual_projection.1", s.TextHidden)
-	l.add("git.embeddings.word_embeddings.weight", 0, s.Vocabulary, s.TextHidden)
-	l.add("git.embeddings.position_embeddings.weight", 0, s.TextPositions, s.TextHidden)
-	l.norm("git.embeddings.LayerNorm", s.TextHidden)
-	for i := range s.TextLayers {
-		layer := fmt.Sprintf("git.encoder.layer.%d.", i)
-		for _, part := range [...]string{"self.query", "self.key", "self.value", "output.dense"} {
-			l.linear(layer+"attention."+part, s.TextHidden, s.TextHidden)
+	shapes := checkpoint.Shapes(checkpoint.Config{
+		Vision:    checkpoint.Tower{Hidden: s.Hidden, MLP: s.MLP, Layers: s.Layers, Heads: s.Heads},
+		Text:      checkpoint.Tower{Hidden: s.TextHidden, MLP: s.TextMLP, Layers: s.TextLayers, Heads: s.TextHeads},
+		ImageSize: s.Image, PatchSize: s.Patch, Channels: 3,
+		VocabSize: s.Vocabulary, TextPositions: s.TextPositions, Frames: s.Frames,
+	})
+	var all []tensor
+	for _, name := range slices.Sorted(maps.Keys(shapes)) {
+		t := tensor{name: name, dims: shapes[name]}
+		if len(t.dims) == 1 && strings.HasSuffix(name, ".weight") { // of a layer norm
+			t.mean = 1
 		}
-		l.norm(layer+"attention.output.LayerNorm", s.TextHidden)
-		l.linear(layer+"intermediate.dense", s.TextHidden, s.TextMLP)
-		l.linear(layer+"output.dense", s.TextMLP, s.TextHidden)
-		l.norm(layer+"output.LayerNorm", s.TextHidden)
+		all = append(all, t)
 	}
-	l.linear("output", s.TextHidden, s.Vocabulary)
-	return *l
-}
-
-func (s Shape) visionTensors(l *list) {
-	const vision = "git.image_encoder.vision_model."
-	l.add(vision+"embeddings.class_embedding", 0, s.Hidden)
-	l.add(vision+"embeddings.patch_embedding.weight", 0, s.Hidden, 3, s.Patch, s.Patch)
-	l.add(vision+"embeddings.position_embedding.weight", 0, s.Tokens(), s.Hidden)
-	l.norm(vision+"pre_layrnorm", s.Hidden)
-	for i := range s.Layers {
-		layer := fmt.Sprintf("%sencoder.layers.%d.", vision, i)
-		l.norm(layer+"layer_norm1", s.Hidden)
-		for _, part := range [...]string{"q", "k", "v", "out"} {
-			l.linear(layer+"self_attn."+part+"_proj", s.Hidden, s.Hidden)
-		}
-		l.norm(layer+"layer_norm2", s.Hidden)
-		l.linear(layer+"mlp.fc1", s.Hidden, s.MLP)
-		l.linear(layer+"mlp.fc2", s.MLP, s.Hidden)
-	}
-	l.norm(vision+"post_layernorm", s.Hidden)
-}
-
-type list []tensor
-
-func (l *list) add(name string, mean float32, dims ...int64) {
-	*l = append(*l, tensor{name, dims, mean})
-}
-
-func (l *list) linear(name string, in, out int64) {
-	l.add(name+".weight", 0, out, in)
-	l.add(name+".bias", 0, out)
-}
-
-func (l *list) norm(name string, size int64) {
-	l.add(name+".weight", 1, size)
-	l.add(name+".bias", 0, size)
+	return all
 }
