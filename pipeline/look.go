@@ -42,20 +42,23 @@ func (l look) still() bool { return l.pts[0] == l.pts[len(l.pts)-1] }
 // frames. What was complete before an error is yielded before it.
 func looks(ctx context.Context, v Voice, clip Clip, windows iter.Seq[frames.Window]) iter.Seq2[look, error] {
 	return func(yield func(look, error) bool) {
-		var held *look
+		var held *look // a still one, which the next may prolong
 		for l, err := range each(ctx, v, clip, windows) {
-			if err == nil && held != nil && held.still() && l.still() && held.pts[0] == l.pts[0] {
+			if err == nil && held != nil && l.still() && held.pts[0] == l.pts[0] {
 				held.End = l.End
 				continue
 			}
 			if held != nil && !yield(*held, nil) {
 				return
 			}
-			if err != nil {
-				yield(look{}, err)
+			held = nil
+			if err == nil && l.still() {
+				held = &l
+				continue
+			}
+			if !yield(l, err) || err != nil {
 				return
 			}
-			held = &l
 		}
 		if held != nil {
 			yield(*held, nil)
