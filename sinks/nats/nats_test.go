@@ -289,7 +289,7 @@ func TestServerAway(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	s := start(t, nats.ServerOptions{})
-	log := &signal{text: "waiting until something is published", seen: make(chan struct{})}
+	log := &signal{text: "waiting for the nats stream", seen: make(chan struct{})}
 	c := dial(t, nats.Options{Server: s, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	early, endEarly := iter.Pull2(c.Watch(t.Context(), nats.From{}, "captiond.captions.test"))
 	defer endEarly()
@@ -298,7 +298,11 @@ func TestWatch(t *testing.T) {
 		e, _, _ := early()
 		done <- e
 	}()
-	<-log.seen
+	select {
+	case <-log.seen:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the reader does not say that it waits for the stream")
+	}
 	publish(t, dial(t, nats.Options{Server: s}), 0, 6)
 	if got := sinktest.Texts(append([]sinks.Event{<-done}, take(t, early, 5)...)); !slices.Equal(got, captions(0, 6)) {
 		t.Errorf("a reader before the stream got %q", got)

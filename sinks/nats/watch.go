@@ -46,13 +46,14 @@ type reader struct {
 	c        *Client
 	from     From
 	subjects []string
+	waiting  bool // for a stream, and said so
 }
 
 // read yields until something breaks, and says whether to try again.
 func (r *reader) read(ctx context.Context, yield func(sinks.Event, error) bool) bool {
 	msgs, err := r.open(ctx)
 	if err != nil {
-		r.c.note(explain(err))
+		r.explain(err)
 		return true
 	}
 	defer msgs.Stop()
@@ -72,11 +73,16 @@ func (r *reader) read(ctx context.Context, yield func(sinks.Event, error) bool) 
 	}
 }
 
-func explain(err error) error {
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("%w: waiting until something is published", err)
+// explain notes why nothing can be read. A stream that is not there yet is no problem.
+func (r *reader) explain(err error) {
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		r.c.note(err)
+		return
 	}
-	return err
+	if !r.waiting {
+		r.waiting = true
+		r.c.o.Logger.Info("waiting for the nats stream", "stream", r.c.Stream())
+	}
 }
 
 // open fixes the place by number, so that an interruption before the first event loses
