@@ -49,6 +49,7 @@ type NATS struct {
 type Decode struct {
 	MaxPixels int           `mapstructure:"max_pixels" usage:"largest picture, width times height"`
 	Memory    Size          `mapstructure:"memory" usage:"address space of the decoder"`
+	Sandbox   string        `mapstructure:"sandbox" usage:"strict, or weak: go on where the kernel has no seccomp"`
 	Spool     Size          `mapstructure:"spool" usage:"how much of standard input is taken"`
 	SpoolTime time.Duration `mapstructure:"spool_time" usage:"how long standard input may take to its end"`
 }
@@ -71,7 +72,7 @@ func Default() Config {
 			Listen: "127.0.0.1:4222", Prefix: "captiond",
 			Retention: 7 * 24 * time.Hour, MaxBytes: 1 << 30,
 		},
-		Decode: Decode{MaxPixels: 8192 * 4320, Memory: 3 << 30, Spool: 1 << 30, SpoolTime: 8 * time.Second},
+		Decode: Decode{MaxPixels: 8192 * 4320, Memory: 3 << 30, Sandbox: "strict", Spool: 1 << 30, SpoolTime: 8 * time.Second},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}
 }

@@ -45,6 +45,7 @@ func (c Config) problems() (ps []problem) {
 	check("decode.max_pixels", atLeast(int64(c.Decode.MaxPixels), 1, "1"))
 	// With less the decoder's threads and Go's own reservations do not fit.
 	check("decode.memory", atLeast(int64(c.Decode.Memory), 2<<30, "2GiB"))
+	check("decode.sandbox", oneOf(c.Decode.Sandbox, "strict", "weak"))
 	check("decode.spool", atLeast(int64(c.Decode.Spool), 1<<20, "1MiB"))
 	check("decode.spool_time", atLeast(int64(c.Decode.SpoolTime), int64(time.Second), "1s"))
 	check("log.format", oneOf(c.Log.Format, "text", "json"))

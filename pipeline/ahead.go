@@ -15,21 +15,22 @@ type shown struct {
 }
 
 // ahead runs show in a goroutine that is at most readAhead frames in front of the loop
-// over it, and waits for that goroutine before the loop ends.
+// over it, and waits for that goroutine before the loop ends. A cancelled context is the
+// last error of the sequence, whoever notices it first.
 func ahead(
 	ctx context.Context,
 	show func(context.Context, []time.Duration) iter.Seq2[frames.Sample, error],
 	at []time.Duration,
 ) iter.Seq2[frames.Sample, error] {
 	return func(yield func(frames.Sample, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
+		running, cancel := context.WithCancel(ctx)
 		queue := make(chan shown, readAhead)
 		go func() {
 			defer close(queue)
-			for s, err := range show(ctx, at) {
+			for s, err := range show(running, at) {
 				select {
 				case queue <- shown{s, err}:
-				case <-ctx.Done():
+				case <-running.Done():
 					return
 				}
 			}
@@ -40,9 +41,12 @@ func ahead(
 			}
 		}()
 		for s := range queue {
-			if !yield(s.sample, s.err) {
+			if !yield(s.sample, s.err) || s.err != nil {
 				return
 			}
+		}
+		if ctx.Err() != nil {
+			yield(frames.Sample{}, context.Cause(ctx))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"image"
 	"slices"
@@ -90,6 +91,28 @@ func TestCaptionIsEmittedBeforeTheClipEnds(t *testing.T) {
 	}
 	if sent := clip.sent.Load(); sent > 6+readAhead+2 {
 		t.Errorf("%d frames were decoded before the first caption", sent)
+	}
+}
+
+// Whatever notices a cancelled context first, the captions do not just end.
+func TestCancelledCaptionIsAnError(t *testing.T) {
+	t.Parallel()
+	for stopAt := range 12 {
+		ctx, cancel := context.WithCancel(t.Context())
+		j, events := job(new(parrot), 6)
+		emit := j.Emit
+		j.Emit = func(e sinks.Event) error {
+			if len(*events) == stopAt {
+				cancel()
+			}
+			return emit(e)
+		}
+		clip := steady(130, 10)
+		err := j.Caption(ctx, clip, frames.Every(frames.Window{End: clip.end}, time.Second))
+		if !errors.Is(err, context.Canceled) && len(*events) != 13 {
+			t.Errorf("cancelled at %d: %d captions and error %v", stopAt, len(*events), err)
+		}
+		cancel()
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,7 +15,7 @@ import (
 )
 
 // decodeWorker is the first argument of the sandboxed decode child; the second is its
-// address space in bytes.
+// address space in bytes, the third "strict" or "weak".
 const decodeWorker = "decode-worker"
 
 // newDecoder starts children of this program, or of executable where it is not empty:
@@ -23,7 +24,7 @@ const decodeWorker = "decode-worker"
 func newDecoder(executable string, c configs.Decode, log *slog.Logger) worker.Decoder {
 	return worker.Decoder{
 		Executable: executable,
-		Args:       []string{decodeWorker, strconv.FormatInt(int64(c.Memory), 10)},
+		Args:       []string{decodeWorker, strconv.FormatInt(int64(c.Memory), 10), c.Sandbox},
 		MaxPixels:  c.MaxPixels,
 		Log:        log,
 	}
@@ -41,16 +42,19 @@ func runDecodeWorker(args []string) int {
 
 func serveDecoder(args []string) error {
 	limits := sandbox.DefaultLimits()
-	if len(args) > 0 {
+	if len(args) == 2 {
 		memory, err := strconv.ParseUint(args[0], 10, 63)
 		if err != nil {
 			return fmt.Errorf("read memory limit: %w", err)
 		}
-		limits.Memory = memory
+		limits.Memory, limits.Weak = memory, args[1] == "weak"
 	}
 	input, requests, reports := wire.Inherited()
 	level, err := sandbox.Enter(limits)
 	if err != nil {
+		if errors.Is(err, sandbox.ErrUnsupported) {
+			err = fmt.Errorf("%w; --decode-sandbox weak goes on without", err)
+		}
 		return fmt.Errorf("enter sandbox: %w", err)
 	}
 	ready := wire.Ready{Libraries: ffmpeg.Libraries(), Landlock: level.Landlock, Seccomp: level.Seccomp}
