@@ -154,12 +154,13 @@ func refused(t *testing.T, d worker.Decoder, path string) {
 // its time.
 func testMutated(t *testing.T, d worker.Decoder) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, name := range []string{"h264.mp4", "h264-b.mkv", "h264-b.ts", "h264.avi", "hevc.mp4", "av1.mkv"} {
+	for _, name := range []string{"h264.mp4", "h264-b.mkv", "h264-b.ts", "h264.avi", "hevc.mp4", "av1.mkv", "vp9.webm",
+		"mpeg2.mpg", "mpeg4.avi", "wmv2.wmv", "prores.mov", "flv1.flv"} {
 		original, err := os.ReadFile(samples + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 5 {
+		for range 10 {
 			path := filepath.Join(t.TempDir(), name)
 			if err := os.WriteFile(path, mutate(rng, original), 0o600); err != nil {
 				t.Fatal(err)
