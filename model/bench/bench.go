@@ -8,6 +8,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -49,6 +50,7 @@ type Plan struct {
 
 // Run measures. It is not to run beside anything else.
 func Run(ctx context.Context, p Plan) (_ Report, err error) {
+	debug.FreeOSMemory() // what was done before is not measured
 	resetPeak()
 	begun := time.Now()
 	m, err := p.Open()
