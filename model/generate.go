@@ -94,8 +94,10 @@ type Text struct {
 const (
 	questionTokens = 40 // of a question that are looked at (inference.py's max_text_len)
 	promptTokens   = 38 // of these that are kept: begin and end once had a place too
-	maxBeams       = 64
 )
+
+// MaxBeams is the widest beam search.
+const MaxBeams = 64
 
 // Generate searches for one text.
 func (m *Model) Generate(ctx context.Context, p *Prefix, r Request) (Text, error) {
@@ -136,8 +138,8 @@ func (m *Model) GenerateAll(ctx context.Context, p *Prefix, rs []Request) ([]Tex
 
 func (m *Model) check(r Request) error {
 	switch {
-	case r.Beams < 0 || r.Beams > maxBeams || r.MaxTokens < 0:
-		return fmt.Errorf("%d beams and %d tokens are asked for: use 0 to %d beams and no negative number", r.Beams, r.MaxTokens, maxBeams)
+	case r.Beams < 0 || r.Beams > MaxBeams || r.MaxTokens < 0:
+		return fmt.Errorf("%d beams and %d tokens are asked for: use 0 to %d beams and no negative number", r.Beams, r.MaxTokens, MaxBeams)
 	case r.Labels != nil && r.Labels.of != m:
 		return errors.New("the labels were not made by this model")
 	case r.Labels != nil && r.Beams > 1:

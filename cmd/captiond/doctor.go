@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/ort"
 )
@@ -41,6 +43,7 @@ type finding struct {
 // examine runs all checks, each with a line of its own, and fails if one did.
 func (t *tool) examine(ctx context.Context) error {
 	failed := 0
+	probe := sync.OnceValues(func() (worker.Ready, error) { return t.reader.decoder.Probe(ctx) })
 	t.log = slog.New(slog.DiscardHandler) // the findings say it all
 	for _, check := range []struct {
 		name string
@@ -49,8 +52,8 @@ func (t *tool) examine(ctx context.Context) error {
 		{"onnx runtime", t.checkRuntime},
 		{"device", t.checkDevice},
 		{"model", t.checkModel},
-		{"decoder", t.checkDecoder},
-		{"sandbox", t.checkSandbox},
+		{"decoder", func(context.Context) (finding, error) { return checkDecoder(probe()) }},
+		{"sandbox", func(context.Context) (finding, error) { return checkSandbox(probe()) }},
 		{"state", t.checkState},
 		{"broker", t.checkBroker},
 	} {
@@ -126,8 +129,7 @@ func (t *tool) checkModel(ctx context.Context) (f finding, err error) {
 	return f, nil
 }
 
-func (t *tool) checkDecoder(ctx context.Context) (finding, error) {
-	ready, err := t.reader.decoder.Probe(ctx)
+func checkDecoder(ready worker.Ready, err error) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
@@ -153,8 +155,7 @@ func unpatched(version string) bool {
 	return n == 1 && patch < 10
 }
 
-func (t *tool) checkSandbox(ctx context.Context) (finding, error) {
-	ready, err := t.reader.decoder.Probe(ctx)
+func checkSandbox(ready worker.Ready, err error) (finding, error) {
 	switch {
 	case err != nil:
 		return finding{}, err

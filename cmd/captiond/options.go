@@ -56,15 +56,13 @@ func (o *searchOptions) flags(f *pflag.FlagSet) {
 // greedy is what the flags say where none is given.
 func greedy() searchOptions { return searchOptions{beams: 1, style: "microsoft", view: "crop"} }
 
-const maxBeams = 64
-
 // request is the search, and the view beside it.
 func (o searchOptions) request() (model.Request, model.View, error) {
 	view, err := model.ParseView(o.view)
 	switch {
 	case err != nil:
-	case o.beams < 1 || o.beams > maxBeams:
-		err = fmt.Errorf("--beam %d: use 1 to %d", o.beams, maxBeams)
+	case o.beams < 1 || o.beams > model.MaxBeams:
+		err = fmt.Errorf("--beam %d: use 1 to %d", o.beams, model.MaxBeams)
 	case o.maxTokens < 0:
 		err = fmt.Errorf("--max-tokens %d: use 0 for the checkpoint's own, or more", o.maxTokens)
 	}

@@ -43,9 +43,6 @@ func Large(frames int64) Shape {
 	return Shape{"large", 1024, 4096, 24, 16, 14, 224, frames, 768, 3072, 6, 12, 30522, 1024}
 }
 
-// Tokens is the number of image tokens of one frame.
-func (s Shape) Tokens() int64 { side := s.Image / s.Patch; return side*side + 1 }
-
 // Write makes a checkpoint in folder, which exists: config.json, model.safetensors,
 // preprocessor_config.json, generation_config.json and vocab.txt.
 func Write(folder string, s Shape, seed uint64) error {
