@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/captiond/captiond/demo/film"
+	"github.com/captiond/captiond/demo/world"
+)
+
+// leastWindow is the length of the shortest windows in a dataset.
+const leastWindow = 1500 * time.Millisecond
+
+// line is one of a dataset's lines, as captiond eval reads them.
+type line struct {
+	File     string   `json:"file"`
+	From     float64  `json:"from,omitempty"` // seconds
+	To       float64  `json:"to,omitempty"`
+	Captions []string `json:"captions,omitempty"`
+	Question string   `json:"question,omitempty"`
+	Answers  []string `json:"answers,omitempty"`
+	Groups   []string `json:"groups"`
+}
+
+func runDataset(args []string) error {
+	a := newArguments("dataset")
+	a.files()
+	windows := a.Int("windows", 2, "number of windows of 1.5 s and more taken from each scene")
+	_ = a.Parse(args) // exits itself
+	if a.out == "" {
+		return errors.New("name the folder: -o DIR")
+	}
+	if err := os.MkdirAll(filepath.Join(a.out, "clips"), 0o755); err != nil {
+		return err
+	}
+	truths, err := os.Create(filepath.Join(a.out, "dataset.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer truths.Close()
+	rng := rand.New(rand.NewPCG(a.seed, 0xda7a5e7))
+	for i := range a.n {
+		name := fmt.Sprintf("clips/%04d.mp4", i+1)
+		if err := writeClip(truths, a.out, name, *windows, rng); err != nil {
+			return err
+		}
+	}
+	return truths.Close()
+}
+
+// writeClip films a scene and writes what is true of it.
+func writeClip(truths io.Writer, folder, name string, windows int, rng *rand.Rand) error {
+	s := world.New(rng.Uint64(), world.Options{})
+	how := film.Any(rng)
+	file, err := os.Create(filepath.Join(folder, name))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := film.Write(file, how, s); err != nil {
+		return err
+	}
+	enc := json.NewEncoder(truths)
+	for _, l := range lines(s, name, windows, rng) {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	return file.Close()
+}
+
+// lines are what is asked of a film of one scene: its caption, every question, and the
+// captions of some windows.
+func lines(s *world.Scene, name string, windows int, rng *rand.Rand) []line {
+	whole := s.Truth(0, s.Duration)
+	ls := []line{{File: name, Captions: []string{whole.Caption}, Groups: groups("whole clip", whole)}}
+	for _, q := range whole.Questions {
+		ls = append(ls, line{File: name, Question: q.Text, Answers: []string{q.Answer}, Groups: []string{q.Kind}})
+	}
+	for range windows {
+		length := leastWindow + time.Duration(rng.Int64N(int64(s.Duration-leastWindow)))
+		from := time.Duration(rng.Int64N(int64(s.Duration-length) + 1)).Round(time.Millisecond)
+		to := min(from+length.Round(time.Millisecond), s.Duration)
+		part := s.Truth(from, to)
+		ls = append(ls, line{
+			File: name, From: from.Seconds(), To: to.Seconds(),
+			Captions: []string{part.Caption}, Groups: groups("window", part),
+		})
+	}
+	return ls
+}
+
+// groups are by what the scores of captions are told apart: the kind of stretch, and each
+// motion in it.
+func groups(kind string, t world.Truth) []string {
+	gs := []string{kind}
+	for _, o := range t.Objects {
+		gs = append(gs, kind+": "+o.Does.String())
+	}
+	return gs
+}
