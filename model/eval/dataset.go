@@ -17,7 +17,7 @@ const (
 	Folder   Form = "folder"    // dataset.jsonl beside clips and pictures
 	COCO     Form = "coco"      // captions: dataset_coco.json (Karpathy's split), or captions_*.json
 	VQAv2    Form = "vqav2"     // v2_OpenEnded_mscoco_*_questions.json, with annotations but for the tests
-	TextVQA Form = "textvqa"   // TextVQA_0.5.1_*.json
+	TextVQA  Form = "textvqa"   // TextVQA_0.5.1_*.json
 	MSRVTTQA Form = "msrvtt-qa" // *_qa.json
 )
 
@@ -197,4 +197,22 @@ func (d *Dataset) Size() (n int) {
 		}
 	}
 	return n
+}
+
+// Only is the data set with the items that keep keeps, and the files that have some.
+func (d *Dataset) Only(keep func(Item) bool) *Dataset {
+	only := *d
+	only.Files = nil
+	for _, f := range d.Files {
+		var kept []Stretch
+		for _, s := range f.Stretches {
+			if s.Items = filter(s.Items, keep); len(s.Items) > 0 {
+				kept = append(kept, s)
+			}
+		}
+		if len(kept) > 0 {
+			only.Files = append(only.Files, File{f.Path, kept})
+		}
+	}
+	return &only
 }
