@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -262,5 +264,35 @@ func TestEvalWrongUsage(t *testing.T) {
 		{[]string{"eval", evalFolder(t, "{}\n[]\n")}, exitFailed, "line 2: no JSON object"},
 	} {
 		captiond(t, tt.args...).want(t, tt.status, tt.want)
+	}
+}
+
+// stopAt cancels a context when a text is written.
+type stopAt struct {
+	io.Writer
+	text string
+	stop context.CancelFunc
+}
+
+func (s stopAt) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte(s.text)) {
+		s.stop()
+	}
+	return s.Writer.Write(b)
+}
+
+// What was said before an interruption is scored.
+func TestInterruptedEvalScoresWhatWasSaid(t *testing.T) {
+	t.Parallel()
+	root := evalFolder(t, `{"file":"clips/shapes.mp4","captions":["x"]}
+{"file":"nothing.mp4","captions":["x"]}
+{"file":"picture.png","captions":["x"]}
+`)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out, errs bytes.Buffer
+	status := captiondTo(t, ctx, nil, &out, stopAt{&errs, "no such file", stop}, "eval", root, "-o", "json")
+	if s := parseScores(t, out.String()); status != exitInterrupted || s.Asked != 3 || s.Said != 1 || s.Captions.N != 1 {
+		t.Errorf("status %d, %s\n%s", status, out.String(), errs.String())
 	}
 }

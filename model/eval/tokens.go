@@ -14,10 +14,10 @@ import (
 // A text is cut as if it stood alone. The reference cuts all captions as one file, where
 // the beginning of a line can decide on a single letter and its dot at the end of the line
 // before.
-type Tokenizer struct{ rules []rule }
+type Tokenizer struct{ shapes []shape }
 
 // NewTokenizer makes a tokenizer.
-func NewTokenizer() *Tokenizer { return &Tokenizer{rules()} }
+func NewTokenizer() *Tokenizer { return &Tokenizer{shapes()} }
 
 // Tokens are the words of a text, none of them empty.
 func (t *Tokenizer) Tokens(text string) []string {
@@ -65,19 +65,19 @@ func (t *Tokenizer) next(text string) (string, int) {
 	}
 	var token string
 	taken, seen := 0, 0
-	for _, r := range t.rules {
-		if m := r.pattern.FindStringSubmatchIndex(text); m != nil && m[1] > seen {
-			token, taken, seen = r.write(text[:m[3]]), m[3], m[1]
+	for _, s := range t.shapes {
+		if m := s.pattern.FindStringSubmatchIndex(text); m != nil && m[1] > seen {
+			token, taken, seen = s.write(text[:m[3]]), m[3], m[1]
 		}
 	}
-	if taken == 0 { // the reference warns and drops what no rule knows
+	if taken == 0 { // the reference warns and drops what has no known shape
 		_, taken = utf8.DecodeRuneInString(text)
 	}
 	return token, taken
 }
 
 // simple is the length of a word of plain letters with a space after it, or of a dot or
-// comma with one. Most tokens are such; 0 leaves the others to the rules.
+// comma with one. Most tokens are such; 0 leaves the others to the shapes.
 func simple(text string) int {
 	n := 0
 	for n < len(text) && (text[n]|0x20) >= 'a' && (text[n]|0x20) <= 'z' {

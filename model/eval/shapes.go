@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// A rule is one shape of token. Of all rules that match at a place the one that sees
+// A shape is one of those that tokens have. Of all that match at a place the one that sees
 // farthest wins, its look ahead counted, and of those the first.
-type rule struct {
+type shape struct {
 	pattern *regexp.Regexp // the token is its first group, what follows is looked ahead at
 	write   func(string) string
 }
 
-// shape is a rule for tokens that look like token where ahead follows.
-func shape(token, ahead string, write func(string) string) rule {
+// like is the shape of tokens that look like token where ahead follows.
+func like(token, ahead string, write func(string) string) shape {
 	re := regexp.MustCompile(`\A(` + token + `)` + ahead)
 	re.Longest()
-	return rule{re, write}
+	return shape{re, write}
 }
 
 // Character classes and words of the shapes. Where the reference ignores case it does so
@@ -100,69 +100,69 @@ func apostropheWords() string {
 	}, "|")
 }
 
-// rules are the shapes of tokens, those that win ties first.
-func rules() []rule {
-	return []rule{
-		shape(`[cC]\+\+|[cCfF]#`, ``, asIs),
-		shape(`(?i:can)`, `(?i:not)`, asIs),
-		shape(`(?i:'t)`, `(?i:was|is)`, asIs),
-		shape(`(?i:gon|wan)`, `(?i:na)`, asIs),
-		shape(`(?i:got)`, `(?i:ta)`, asIs),
-		shape(`(?i:lem|gim)`, `(?i:me)`, asIs),
-		shape(tag, ``, bound),
-		shape(`(?i:&(?:MD|mdash|ndash);)|[\x{96}\x{97}\x{2013}-\x{2015}]`, ``, nothing),
-		shape(`(?i:&amp;)`, ``, ampersand),
-		shape(`(?i:&(?:HT|TL|UR|LR|QC|QL|QR|odq|cdq));|&#[0-9]+;`, ``, asIs),
-		shape(word, clitic, soft),
-		shape(`[A-Za-z\x{AD}]*[A-MO-Za-mo-z]\x{AD}*`, negation, soft),
-		shape(word, ``, soft),
-		shape(apostropheWords(), ``, asIs),
-		shape(`[yY]`+apostrophe, `\p{L}`, asIs),
-		shape(link, ``, asIs),
-		shape(site+sitePath, ``, asIs),
-		shape(address, ``, asIs),
-		shape(`@[a-zA-Z_][a-zA-Z_0-9]*|#`+letter+`+`, ``, asIs),
-		shape(clitic, `[^A-Za-z]`, quotes),
-		shape(negation, `[^A-Za-z]`, quotes),
-		shape(date, ``, asIs),
-		shape(number, ``, soft),
-		shape(`[\x{207A}\x{207B}\x{208A}\x{208B}]?(?:[\x{2070}\x{B9}\x{B2}\x{B3}\x{2074}-\x{2079}]+|[\x{2080}-\x{2089}]+)`, ``, asIs),
-		shape(fraction, ``, bound),
-		shape(`[\x{BC}-\x{BE}\x{2153}-\x{215E}]`, ``, fractions),
-		shape(`(?i:-(?:RRB|LRB|RCB|LCB|RSB|LSB)-|C\.D\.s|pro-|anti-|S(?:&|&amp;)P-500|S(?:&|&amp;)Ls|Cap`+apostrophe+`n|c`+apostrophe+`est)`, ``, ampersand),
-		shape(dashed+`(?:\\?/`+dashed+`){1,2}`, ``, asIs),
-		shape(`[A-Z]*\$|#`, ``, asIs),
-		shape(`[\x{A2}-\x{A5}\x{80}\x{20A0}\x{20AC}\x{60B}\x{E3F}\x{20A4}\x{FFE0}\x{FFE1}\x{FFE5}\x{FFE6}]`, ``, currency),
-		shape(`[A-Za-z]`, `\.`+blank+`+`+openings+blank, asIs),
-		shape(`(?i:`+numbered+`)\.`, blank+`?\p{Nd}`, asIs),
-		shape(ending, `(?s:..)`, asIs),
-		shape(leading, ``, asIs),
-		shape(apostrophe+`[0-9][0-9]`, blank, asIs),
-		shape(fileName, `(?:`+blank+`|[.?!,])`, asIs),
-		shape(word+`\.`, comma, soft),
-		shape(phone, ``, brackets),
-		shape(`"|(?i:&quot;)`, ``, nothing),
-		shape(`<|(?i:&lt;)`, ``, func(string) string { return "<" }),
-		shape(`>|(?i:&gt;)`, ``, func(string) string { return ">" }),
-		shape(smiley, `[^A-Za-z0-9]`, brackets),
-		shape(kaomoji, ``, brackets),
-		shape(`[(){}\[\]]`, ``, brackets),
-		shape(`-+`, ``, dashes),
-		shape(`\.{3,5}|(?:\.[ \x{A0}]){2,4}\.|[\x{85}\x{2026}]`, ``, nothing),
-		shape(`@+|#+|_+|\*+|(?:\\\*){1,3}`, ``, asIs),
-		shape(comma+`|[?!]+|[.\x{A1}\x{BF}\x{37E}\x{589}\x{61F}\x{6D4}\x{700}-\x{702}\x{7FA}\x{3002}=/]`, ``, asIs),
-		shape(joined+`\.`, comma, soft),
-		shape(joined, ``, soft),
-		shape(hyphened+`\.`, comma, asIs),
-		shape(hyphened, ``, asIs),
-		shape(company+`\.`, comma, ampersand),
-		shape(company, ``, ampersand),
-		shape(`'`, `[A-Za-z][^ \t\n\r\x{A0}]`, nothing),
-		shape(clitic+`|`+negation, ``, quotes),
-		shape(apostrophe+`|''|[`+"`"+`\x{2018}-\x{201F}\x{91}-\x{94}\x{2039}\x{203A}\x{AB}\x{BB}]{1,2}`, ``, quotes),
-		shape(`<<|>>`, ``, asIs),
-		shape(symbols, ``, asIs),
-		shape(blank+`+|\x00|[\x{200B}\x{200E}\x{200F}\x{FEFF}]|(?i:&nbsp;)`, ``, nothing),
+// shapes are all of them, those that win ties first.
+func shapes() []shape {
+	return []shape{
+		like(`[cC]\+\+|[cCfF]#`, ``, asIs),
+		like(`(?i:can)`, `(?i:not)`, asIs),
+		like(`(?i:'t)`, `(?i:was|is)`, asIs),
+		like(`(?i:gon|wan)`, `(?i:na)`, asIs),
+		like(`(?i:got)`, `(?i:ta)`, asIs),
+		like(`(?i:lem|gim)`, `(?i:me)`, asIs),
+		like(tag, ``, bound),
+		like(`(?i:&(?:MD|mdash|ndash);)|[\x{96}\x{97}\x{2013}-\x{2015}]`, ``, nothing),
+		like(`(?i:&amp;)`, ``, ampersand),
+		like(`(?i:&(?:HT|TL|UR|LR|QC|QL|QR|odq|cdq));|&#[0-9]+;`, ``, asIs),
+		like(word, clitic, soft),
+		like(`[A-Za-z\x{AD}]*[A-MO-Za-mo-z]\x{AD}*`, negation, soft),
+		like(word, ``, soft),
+		like(apostropheWords(), ``, asIs),
+		like(`[yY]`+apostrophe, `\p{L}`, asIs),
+		like(link, ``, asIs),
+		like(site+sitePath, ``, asIs),
+		like(address, ``, asIs),
+		like(`@[a-zA-Z_][a-zA-Z_0-9]*|#`+letter+`+`, ``, asIs),
+		like(clitic, `[^A-Za-z]`, quotes),
+		like(negation, `[^A-Za-z]`, quotes),
+		like(date, ``, asIs),
+		like(number, ``, soft),
+		like(`[\x{207A}\x{207B}\x{208A}\x{208B}]?(?:[\x{2070}\x{B9}\x{B2}\x{B3}\x{2074}-\x{2079}]+|[\x{2080}-\x{2089}]+)`, ``, asIs),
+		like(fraction, ``, bound),
+		like(`[\x{BC}-\x{BE}\x{2153}-\x{215E}]`, ``, fractions),
+		like(`(?i:-(?:RRB|LRB|RCB|LCB|RSB|LSB)-|C\.D\.s|pro-|anti-|S(?:&|&amp;)P-500|S(?:&|&amp;)Ls|Cap`+apostrophe+`n|c`+apostrophe+`est)`, ``, ampersand),
+		like(dashed+`(?:\\?/`+dashed+`){1,2}`, ``, asIs),
+		like(`[A-Z]*\$|#`, ``, asIs),
+		like(`[\x{A2}-\x{A5}\x{80}\x{20A0}\x{20AC}\x{60B}\x{E3F}\x{20A4}\x{FFE0}\x{FFE1}\x{FFE5}\x{FFE6}]`, ``, currency),
+		like(`[A-Za-z]`, `\.`+blank+`+`+openings+blank, asIs),
+		like(`(?i:`+numbered+`)\.`, blank+`?\p{Nd}`, asIs),
+		like(ending, `(?s:..)`, asIs),
+		like(leading, ``, asIs),
+		like(apostrophe+`[0-9][0-9]`, blank, asIs),
+		like(fileName, `(?:`+blank+`|[.?!,])`, asIs),
+		like(word+`\.`, comma, soft),
+		like(phone, ``, brackets),
+		like(`"|(?i:&quot;)`, ``, nothing),
+		like(`<|(?i:&lt;)`, ``, func(string) string { return "<" }),
+		like(`>|(?i:&gt;)`, ``, func(string) string { return ">" }),
+		like(smiley, `[^A-Za-z0-9]`, brackets),
+		like(kaomoji, ``, brackets),
+		like(`[(){}\[\]]`, ``, brackets),
+		like(`-+`, ``, dashes),
+		like(`\.{3,5}|(?:\.[ \x{A0}]){2,4}\.|[\x{85}\x{2026}]`, ``, nothing),
+		like(`@+|#+|_+|\*+|(?:\\\*){1,3}`, ``, asIs),
+		like(comma+`|[?!]+|[.\x{A1}\x{BF}\x{37E}\x{589}\x{61F}\x{6D4}\x{700}-\x{702}\x{7FA}\x{3002}=/]`, ``, asIs),
+		like(joined+`\.`, comma, soft),
+		like(joined, ``, soft),
+		like(hyphened+`\.`, comma, asIs),
+		like(hyphened, ``, asIs),
+		like(company+`\.`, comma, ampersand),
+		like(company, ``, ampersand),
+		like(`'`, `[A-Za-z][^ \t\n\r\x{A0}]`, nothing),
+		like(clitic+`|`+negation, ``, quotes),
+		like(apostrophe+`|''|[`+"`"+`\x{2018}-\x{201F}\x{91}-\x{94}\x{2039}\x{203A}\x{AB}\x{BB}]{1,2}`, ``, quotes),
+		like(`<<|>>`, ``, asIs),
+		like(symbols, ``, asIs),
+		like(blank+`+|\x00|[\x{200B}\x{200E}\x{200F}\x{FEFF}]|(?i:&nbsp;)`, ``, nothing),
 	}
 }
 
@@ -184,7 +184,9 @@ func soft(s string) string {
 // bound makes one token of what has spaces in it.
 func bound(s string) string { return strings.ReplaceAll(s, " ", "\u00A0") }
 
-func ampersand(s string) string { return regexp.MustCompile(`(?i)&amp;`).ReplaceAllString(s, "&") }
+var ampersandEntity = regexp.MustCompile(`(?i)&amp;`)
+
+func ampersand(s string) string { return ampersandEntity.ReplaceAllString(s, "&") }
 
 func quotes(s string) string {
 	return strings.NewReplacer("&apos;", "'", "\u0092", "'", "\u2019", "'", "\u203A", "'",
