@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A shape is one of those that tokens have. Of all that match at a place the one that sees
-// farthest wins, its look ahead counted, and of those the first.
+// A shape is a kind of token: a word, a number, a bracket. Of all that match at a place the
+// one that sees farthest wins, its look ahead counted, and of those the first.
 type shape struct {
 	pattern *regexp.Regexp // the token is its first group, what follows is looked ahead at
 	write   func(string) string
@@ -22,7 +22,6 @@ func like(token, ahead string, write func(string) string) shape {
 // Character classes and words of the shapes. Where the reference ignores case it does so
 // for letters that stand alone, not for those in brackets; (?i:...) here says the same.
 const (
-	space  = `[ \t\x{A0}\x{2000}-\x{200A}\x{3000}]`
 	blank  = `[ \t\n\x{A0}\x{2000}-\x{200A}\x{3000}]`
 	accent = `&[aeiouAEIOU](?i:acute|grave|uml);`
 	letter = `(?:[\p{L}\p{M}\x{AD}]|` + accent + `)`
