@@ -132,7 +132,7 @@ func shapes() []shape {
 		like(dashed+`(?:\\?/`+dashed+`){1,2}`, ``, asIs),
 		like(`[A-Z]*\$|#`, ``, asIs),
 		like(`[\x{A2}-\x{A5}\x{80}\x{20A0}\x{20AC}\x{60B}\x{E3F}\x{20A4}\x{FFE0}\x{FFE1}\x{FFE5}\x{FFE6}]`, ``, currency),
-		like(`[A-Za-z]`, `\.`+blank+`+`+openings+blank, asIs),
+		like(`[A-Za-z]`, `\.`+blank+`+(?:`+openings+`|`+tag+`)`+blank, asIs),
 		like(`(?i:`+numbered+`)\.`, blank+`?\p{Nd}`, asIs),
 		like(ending, `(?s:..)`, asIs),
 		like(leading, ``, asIs),
