@@ -122,9 +122,8 @@ func (t *tool) checkModel(ctx context.Context) (f finding, err error) {
 		}
 	}
 	f.detail = strings.Join(opened, ", ")
-	if slices.Contains(names, standIn) {
-		f.warning = true
-		f.detail += ": the built-in stand-in, whose words mean nothing; name a checkpoint with --model"
+	if slices.Contains(names, builtIn) {
+		f.detail += ": the built-in one, which knows moving shapes and nothing else; name a checkpoint with --model"
 	}
 	return f, nil
 }

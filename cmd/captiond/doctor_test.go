@@ -18,7 +18,7 @@ func TestDoctor(t *testing.T) {
 	got := captiond(t, "doctor", "--nats", server.URL())
 	got.want(t, exitDone, "")
 	for _, line := range []string{
-		"ok    onnx runtime  1.27.0", "ok    device        cpu", "warn  model         demo@",
+		"ok    onnx runtime  1.27.0", "ok    device        cpu", "ok    model         demo@",
 		"decoder       FFmpeg 5.1.", "ok    sandbox       seccomp, Landlock ABI", "ok    state", "JetStream is there",
 	} {
 		if !strings.Contains(got.out, line) {

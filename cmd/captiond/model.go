@@ -20,8 +20,8 @@ import (
 	"github.com/captiond/captiond/model/hub"
 )
 
-// standIn is the name of the model that is embedded in the program.
-const standIn = "demo"
+// builtIn is the name of the model that is embedded in the program.
+const builtIn = "demo"
 
 func newModel(s streams) *cobra.Command {
 	cmd := &cobra.Command{
@@ -78,13 +78,13 @@ func newModelList(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, _, err := t.checkpoint(standIn)
+			c, _, err := t.checkpoint(builtIn)
 			if err != nil {
 				return err
 			}
 			entries, err := t.registry().List()
 			w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
-			fmt.Fprintf(w, "NAME\tDIGEST\tFOLDER\n%s\t%s\t(built in)\n", standIn, c.Digest)
+			fmt.Fprintf(w, "NAME\tDIGEST\tFOLDER\n%s\t%s\t(built in)\n", builtIn, c.Digest)
 			for _, e := range entries {
 				fmt.Fprintf(w, "%s\t%s\t%s\n", e.Name, e.Digest, e.Folder)
 			}
@@ -159,8 +159,8 @@ func (t *tool) verify(ctx context.Context, name, image string) error {
 
 // known is what is recorded of an imported model, or of the built-in one.
 func (t *tool) known(name string) (hub.Entry, error) {
-	if name == standIn {
-		return hub.Entry{Name: standIn, Golden: demo.Golden()}, nil
+	if name == builtIn {
+		return hub.Entry{Name: builtIn, Golden: demo.Golden()}, nil
 	}
 	return t.registry().Get(name)
 }
@@ -280,9 +280,9 @@ func (t *tool) roots() hub.Roots {
 
 // checkpoint loads a model's files by its name, and gives the name that events state.
 func (t *tool) checkpoint(name string) (*checkpoint.Checkpoint, string, error) {
-	if name == standIn {
+	if name == builtIn {
 		c, err := checkpoint.LoadFS(demo.Model())
-		return c, standIn, err
+		return c, builtIn, err
 	}
 	dir, err := hub.Resolve(name, t.roots())
 	if err != nil {

@@ -77,12 +77,15 @@ func TestBrokerThatIsAway(t *testing.T) {
 
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	got := captiond(t, "demo", "--nats-listen", "127.0.0.1:0")
+	got := captiond(t, "demo", "--scenes", "3", "--nats-listen", "127.0.0.1:0")
 	got.want(t, exitDone, "")
-	if n := strings.Count(got.out, "\n  on captiond.captions.file-"); n != 3 {
-		t.Errorf("%d captions came over NATS, want 3:\n%s", n, got.out)
+	for kind, want := range map[string]int{" to ": 6, "  said   ": 6, "  asked  ": 3, "  true   ": 6} {
+		if n := strings.Count(got.out, kind); n != want {
+			t.Errorf("%q comes %d times, want %d:\n%s", kind, n, want, got.out)
+		}
 	}
-	if n := strings.Count(got.out, "\n[00:00:"); n != 3 {
-		t.Errorf("%d captions on the terminal, want 3:\n%s", n, got.out)
+	if !strings.HasSuffix(got.out, " 6 of 6 right\n") {
+		t.Errorf("not all is right:\n%s", got.out)
 	}
+	captiond(t, "demo", "--scenes", "0").want(t, exitUsage, "--scenes 0")
 }

@@ -98,6 +98,9 @@ func fullName(m *model.Model) string { return m.Name() + "@" + m.Digest() }
 
 // speak opens a model and, where events are published, the way there.
 func (t *tool) speak(ctx context.Context, name string, o searchOptions, use func(pipeline.Voice) error) error {
+	if name == builtIn {
+		t.log.Warn("the built-in model knows moving shapes and nothing else: name a checkpoint with --model")
+	}
 	return t.withPublisher(ctx, func() error { return t.withVoice(ctx, name, o, use) })
 }
 
@@ -108,9 +111,6 @@ func (t *tool) withVoice(ctx context.Context, name string, o searchOptions, use 
 		return err
 	}
 	return t.withModel(ctx, name, func(m *model.Model) error {
-		if name == standIn {
-			t.log.Warn("the built-in model is a stand-in with random weights: its words mean nothing; name a checkpoint with --model")
-		}
 		return use(pipeline.Voice{
 			Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request,
 			Settings: fmt.Sprintf("transform=%s precision=%s", t.config.Model.Transform, t.config.Model.Precision),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/captiond/captiond/demo/film"
 	"github.com/captiond/captiond/demo/world"
+	"github.com/captiond/captiond/frames/ffmpeg"
 )
 
 // leastWindow is the length of the shortest windows in a dataset.
@@ -31,48 +32,75 @@ type line struct {
 func runDataset(args []string) error {
 	a := newArguments("dataset")
 	a.files()
-	windows := a.Int("windows", 2, "number of windows of 1.5 s and more taken from each scene")
+	d := dataset{rng: rand.New(rand.NewPCG(a.seed, 0xda7a5e7))}
+	a.IntVar(&d.windows, "windows", 2, "number of windows of 1.5 s and more taken from each scene")
+	a.Int64Var(&d.most, "most", 1<<30, "bytes of a film: larger ones are compressed more, up to CRF 32")
 	_ = a.Parse(args) // exits itself
 	if a.out == "" {
 		return errors.New("name the folder: -o DIR")
 	}
-	if err := os.MkdirAll(filepath.Join(a.out, "clips"), 0o755); err != nil {
+	d.folder = a.out
+	if err := os.MkdirAll(filepath.Join(d.folder, "clips"), 0o755); err != nil {
 		return err
 	}
-	truths, err := os.Create(filepath.Join(a.out, "dataset.jsonl"))
+	truths, err := os.Create(filepath.Join(d.folder, "dataset.jsonl"))
 	if err != nil {
 		return err
 	}
 	defer truths.Close()
-	rng := rand.New(rand.NewPCG(a.seed, 0xda7a5e7))
 	for i := range a.n {
-		name := fmt.Sprintf("clips/%04d.mp4", i+1)
-		if err := writeClip(truths, a.out, name, *windows, rng); err != nil {
+		if err := d.add(truths, fmt.Sprintf("clips/%04d.mp4", i+1)); err != nil {
 			return err
 		}
 	}
 	return truths.Close()
 }
 
-// writeClip films a scene and writes what is true of it.
-func writeClip(truths io.Writer, folder, name string, windows int, rng *rand.Rand) error {
-	s := world.New(rng.Uint64(), world.Options{})
-	how := film.Any(rng)
-	file, err := os.Create(filepath.Join(folder, name))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if _, err := film.Write(file, how, s); err != nil {
-		return err
+// dataset is how a folder is filled.
+type dataset struct {
+	folder  string
+	rng     *rand.Rand
+	windows int   // of each scene
+	most    int64 // bytes of a film
+}
+
+// add films a scene and writes what is true of it.
+func (d *dataset) add(truths io.Writer, name string) error {
+	s, how := world.New(d.rng.Uint64(), world.Options{}), film.Any(d.rng)
+	for {
+		size, err := d.film(name, how, s)
+		if err != nil {
+			return err
+		}
+		if size <= d.most || how.CRF >= film.MaxCRF {
+			break
+		}
+		how.CRF = min(how.CRF+4, film.MaxCRF)
 	}
 	enc := json.NewEncoder(truths)
-	for _, l := range lines(s, name, windows, rng) {
+	for _, l := range lines(s, name, d.windows, d.rng) {
 		if err := enc.Encode(l); err != nil {
 			return err
 		}
 	}
-	return file.Close()
+	return nil
+}
+
+// film writes a scene and tells how many bytes it takes.
+func (d *dataset) film(name string, how ffmpeg.Encoding, s *world.Scene) (int64, error) {
+	file, err := os.Create(filepath.Join(d.folder, name))
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	if _, err := film.Write(file, how, s); err != nil {
+		return 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), file.Close()
 }
 
 // lines are what is asked of a film of one scene: its caption, every question, and the

@@ -22,20 +22,19 @@ import (
 // side is the edge in pixels of what the demo model sees.
 const side = 64
 
-// shrinker is the image transform of the demo model, without its normalisation.
-var shrinker = func() *pixels.Processor {
+// eye is the image transform of the demo model, without its normalisation.
+type eye struct{ *pixels.Processor }
+
+func newEye() (eye, error) {
 	p, err := pixels.New(pixels.Transform{
 		Resize: pixels.ShortestEdge, Edge: side, Filter: pixels.Bilinear, CropWidth: side, CropHeight: side, Scale: 1.0 / 255,
 	})
-	if err != nil {
-		panic(err) // only for a transform that is wrong
-	}
-	return p
-}()
+	return eye{p}, err
+}
 
-// shrink is a picture as the model sees it, [side][side][3].
-func shrink(img *image.RGBA) []byte {
-	small := shrinker.Resample(img, model.View{})
+// see is a picture as the model sees it, [side][side][3].
+func (e eye) see(img *image.RGBA) []byte {
+	small := e.Resample(img, model.View{})
 	out := make([]byte, 0, 3*side*side)
 	for i := 0; i < len(small.Pix); i += 4 {
 		out = append(out, small.Pix[i:i+3]...)
@@ -59,6 +58,10 @@ func runPool(args []string) error {
 	a := newArguments("pool")
 	a.files()
 	_ = a.Parse(args) // exits itself
+	e, err := newEye()
+	if err != nil {
+		return err
+	}
 	file, err := os.Create(a.out)
 	if err != nil {
 		return err
@@ -68,7 +71,7 @@ func runPool(args []string) error {
 	enc := gob.NewEncoder(w)
 	rng := rand.New(rand.NewPCG(a.seed, 0x9001))
 	for range a.n {
-		f, err := shoot(rng)
+		f, err := shoot(rng, e)
 		if err == nil {
 			err = enc.Encode(f)
 		}
@@ -83,7 +86,7 @@ func runPool(args []string) error {
 }
 
 // shoot films a scene and decodes it.
-func shoot(rng *rand.Rand) (*filmed, error) {
+func shoot(rng *rand.Rand, e eye) (*filmed, error) {
 	how := film.Any(rng)
 	f := &filmed{Seed: rng.Uint64(), Rate: how.Rate}
 	s := scene(f.Seed)
@@ -91,10 +94,10 @@ func shoot(rng *rand.Rand) (*filmed, error) {
 	if _, err := film.Write(data, how, s); err != nil {
 		return nil, err
 	}
-	return f, f.decode(data.data, film.Frames(s, how.Rate))
+	return f, f.decode(e, data.data, film.Frames(s, how.Rate))
 }
 
-func (f *filmed) decode(data []byte, n int) error {
+func (f *filmed) decode(e eye, data []byte, n int) error {
 	clip, err := ffmpeg.Open(bytes.NewReader(data), int64(len(data)), ffmpeg.Limits{MaxPixels: 1 << 22, Threads: 1})
 	if err != nil {
 		return err
@@ -105,7 +108,7 @@ func (f *filmed) decode(data []byte, n int) error {
 		instants[i] = film.Time(i, f.Rate) + time.Millisecond
 	}
 	return clip.Show(instants, func(p wire.Picture) error {
-		shown := shrink(rgba(p))
+		shown := e.see(rgba(p))
 		for range p.Count {
 			f.Frames = append(f.Frames, shown)
 		}

@@ -41,9 +41,12 @@ func runSamples(args []string) error {
 	filmedPart := a.Float64("filmed", 0.35, "part of the samples that comes from the pool")
 	name := a.String("pool", "", "file of scenes that have been through H.264")
 	_ = a.Parse(args) // exits itself
+	e, err := newEye()
+	if err != nil {
+		return err
+	}
 	var pool []*filmed
 	if *name != "" {
-		var err error
 		if pool, err = readPool(*name); err != nil {
 			return err
 		}
@@ -55,7 +58,7 @@ func runSamples(args []string) error {
 		if len(pool) > 0 && rng.Float64() < *filmedPart {
 			p = pool[rng.IntN(len(pool))].projector()
 		} else {
-			p = painted(rng)
+			p = painted(rng, e)
 		}
 		if err := p.sample(rng, rng.Float64() < *stills).write(w); err != nil {
 			return err
@@ -78,14 +81,14 @@ func (f *filmed) projector() projector {
 }
 
 // painted shows a new scene as it is drawn, at one of several sizes and rates.
-func painted(rng *rand.Rand) projector {
+func painted(rng *rand.Rand, e eye) projector {
 	s, rate := scene(rng.Uint64()), 10+rng.IntN(21)
 	edge := []int{64, 80, 96, 128, 160, 240}[rng.IntN(6)]
 	img := image.NewRGBA(image.Rect(0, 0, edge, edge))
 	return projector{s, func(t time.Duration) ([]byte, time.Duration) {
 		t = film.Time(int(t*time.Duration(rate)/time.Second), rate)
 		s.Draw(img, t)
-		return shrink(img), t
+		return e.see(img), t
 	}}
 }
 

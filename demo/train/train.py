@@ -29,11 +29,12 @@ SEED = 20261124
 
 @dataclasses.dataclass
 class Phase:
-    """A part of the training; rates fall along a cosine to a tenth."""
+    """A part of the training; rates fall along a cosine to a tenth, if the phase goes on as long as the cosine."""
 
     name: str
     steps: int
     rate: float
+    cosine: int  # steps
     eye: float = 0  # rate of the image encoder, as a part of the rate; 0: frozen
     clips: int = 48  # a batch
     stills: int = 192
@@ -43,10 +44,9 @@ class Phase:
 
 
 PHASES = [
-    Phase("see", 3000, 1e-3, eye=1, part=1, stills=256),
-    Phase("tell", 2600, 1e-3),
-    Phase("join", 2600, 5e-4, eye=0.5),
-    Phase("polish", 1500, 2e-4, eye=0.5),
+    Phase("see", 3000, 1e-3, 3200, eye=1, part=1, stills=256),
+    Phase("tell", 1000, 1e-3, 2600),
+    Phase("join", 4000, 7e-4, 4000, eye=0.5, weight={"patch": 0.2, "half": 0.2, "doing": 0.5}),
 ]
 
 
@@ -122,7 +122,7 @@ class Run:
                 self.log(phase=p.name, step=self.step, **self.score(seeing))
 
     def rates(self, p):
-        rate = p.rate * (0.1 + 0.9 * (1 + math.cos(math.pi * self.step / p.steps)) / 2) * min(1, (self.step + 1) / 200)
+        rate = p.rate * (0.1 + 0.9 * (1 + math.cos(math.pi * self.step / p.cosine)) / 2) * min(1, (self.step + 1) / 200)
         for g in self.optimiser.param_groups:
             g["lr"] = rate * g["scale"]
 

@@ -4,7 +4,6 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
@@ -69,22 +68,13 @@ func (o *Object) blend(pixel []uint8, cover float64) {
 // grainSize is the number of samples in the pattern that all noise is cut from.
 const grainSize = 1 << 14
 
-// grain is Gaussian noise of standard deviation 1. Noise is read from it at places that
-// differ by row: drawing each sample would take longer than all else.
-var grain = sync.OnceValue(func() *[grainSize]float32 {
-	rng := rand.New(rand.NewPCG(1, 2))
-	var g [grainSize]float32
-	for i := range g {
-		g[i] = float32(rng.NormFloat64())
-	}
-	return &g
-})
-
-// levels is the grain with a standard deviation of sigma levels.
+// levels is Gaussian noise with a standard deviation of sigma levels. Pictures read it from
+// places that differ by row: drawing each sample would take longer than all else.
 func levels(sigma float64) *[grainSize]int16 {
+	rng := rand.New(rand.NewPCG(1, 2))
 	var l [grainSize]int16
-	for i, v := range grain() {
-		l[i] = int16(math.RoundToEven(float64(v) * sigma))
+	for i := range l {
+		l[i] = int16(math.RoundToEven(rng.NormFloat64() * sigma))
 	}
 	return &l
 }

@@ -96,13 +96,13 @@ func newScene(rng *rand.Rand, o Options, before int) *Scene {
 	if s.Duration == 0 {
 		s.Duration = 3*time.Second + time.Duration(rng.IntN(1001))*time.Millisecond
 	}
-	colours, shapes := rng.Perm(len(rgb)), rng.Perm(len(forms))
+	tones, forms := rng.Perm(colours), rng.Perm(int(shapes))
 	rooms := []room{{0, 1, maxRadius}}
 	if rng.IntN(2) == 1 {
 		rooms = []room{{0, 0.5, maxRadiusOfTwo}, {0.5, 1, maxRadiusOfTwo}}
 	}
 	for i, room := range rooms {
-		s.Objects = append(s.Objects, newObject(rng, o, Colour(colours[i]), Shape(shapes[i]), room))
+		s.Objects = append(s.Objects, newObject(rng, o.Vary, Object{Colour: Colour(tones[i]), Shape: Shape(forms[i])}, room))
 	}
 	return s
 }
@@ -121,9 +121,10 @@ func newGround(rng *rand.Rand, before int) ground {
 // room is what an object may fill: the picture's whole height, and these columns.
 type room struct{ left, right, maxRadius float64 }
 
-func newObject(rng *rand.Rand, o Options, c Colour, s Shape, room room) Object {
-	obj := Object{Colour: c, Shape: s, Motion: Motion(rng.IntN(len(motionNames))), form: forms[s], tone: rgb[c]}
-	if o.Vary {
+// newObject decides all that a colour and a shape leave open.
+func newObject(rng *rand.Rand, vary bool, obj Object, room room) Object {
+	obj.Motion, obj.form, obj.tone = Motion(rng.IntN(int(motions))), obj.Shape.form(), obj.Colour.rgb()
+	if vary {
 		obj.vary(rng)
 	}
 	obj.turn = between(rng, earliest, latest)

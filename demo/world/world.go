@@ -3,27 +3,32 @@
 // words. The demo model learns from it, tests and the demo's camera show it: there is no
 // other renderer.
 //
-// Everything follows from a seed: the same seed gives the same pixels on every machine.
+// Everything follows from a seed: the same seed gives the same scenes and words on every
+// machine, and the same pixels but for the rounding of fused arithmetic.
 // Scenes do not change once made and may be used by any number of goroutines.
 package world
 
 import "math"
 
-// Colour is one of the world's eight colours.
+// Colour is one of the world's colours.
 type Colour int
 
-// rgb are the colours in sRGB.
-var rgb = [...][3]int{
-	{220, 40, 40}, {40, 180, 60}, {50, 80, 220}, {235, 215, 50},
-	{150, 60, 190}, {245, 140, 30}, {245, 245, 245}, {15, 15, 15},
-}
-
-var colourNames = [...]string{"red", "green", "blue", "yellow", "purple", "orange", "white", "black"}
+const colours = 8
 
 // String is the colour's word in captions.
-func (c Colour) String() string { return colourNames[c] }
+func (c Colour) String() string {
+	return [colours]string{"red", "green", "blue", "yellow", "purple", "orange", "white", "black"}[c]
+}
 
-// Shape is one of the world's five shapes.
+// rgb is the colour in sRGB.
+func (c Colour) rgb() [3]int {
+	return [colours][3]int{
+		{220, 40, 40}, {40, 180, 60}, {50, 80, 220}, {235, 215, 50},
+		{150, 60, 190}, {245, 140, 30}, {245, 245, 245}, {15, 15, 15},
+	}[c]
+}
+
+// Shape is one of the world's shapes.
 type Shape int
 
 // The shapes. All lengths are in radii from the shape's centre.
@@ -33,26 +38,29 @@ const (
 	Triangle              // pointing up: corners (0,-1.24) and (+-1.12,0.70)
 	Ring                  // from 0.52 to 1.08
 	Cross                 // upright: four arms, 1 long and 0.66 wide
+	shapes
 )
 
-var shapeNames = [...]string{"circle", "square", "triangle", "ring", "cross"}
-
 // String is the shape's word in captions.
-func (s Shape) String() string { return shapeNames[s] }
+func (s Shape) String() string {
+	return [shapes]string{"circle", "square", "triangle", "ring", "cross"}[s]
+}
 
-// form are a shape's measures, in radii.
+// form is a shape's measures, in radii.
 type form struct {
 	size   float64    // circle's radius, square's half-side, ring's outer radius, an arm's length
 	inner  float64    // ring's inner radius, half an arm's width
 	corner [3]float64 // triangle: above, beside and below the centre
 }
 
-var forms = [...]form{
-	Circle:   {size: 1},
-	Square:   {size: 0.88},
-	Triangle: {corner: [3]float64{1.24, 1.12, 0.70}},
-	Ring:     {size: 1.08, inner: 0.52},
-	Cross:    {size: 1, inner: 0.33},
+func (s Shape) form() form {
+	return [shapes]form{
+		Circle:   {size: 1},
+		Square:   {size: 0.88},
+		Triangle: {corner: [3]float64{1.24, 1.12, 0.70}},
+		Ring:     {size: 1.08, inner: 0.52},
+		Cross:    {size: 1, inner: 0.33},
+	}[s]
 }
 
 // reach is how far the form extends to its sides, up and down, in radii.
@@ -77,14 +85,15 @@ const (
 	Shrinks
 	Appears
 	Disappears
+	motions
 )
 
-var motionNames = [...]string{
-	"moves left", "moves right", "moves up", "moves down", "stays still", "grows", "shrinks", "appears", "disappears",
-}
-
 // String is the motion's words in captions.
-func (m Motion) String() string { return motionNames[m] }
+func (m Motion) String() string {
+	return [motions]string{
+		"moves left", "moves right", "moves up", "moves down", "stays still", "grows", "shrinks", "appears", "disappears",
+	}[m]
+}
 
 // moves says whether the object changes its place.
 func (m Motion) moves() bool { return m <= Down }
