@@ -161,6 +161,35 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// TestPictures captions single pictures, of which no motion can be told.
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	m := openModel(t, demo.Model())
+	right := 0
+	for seed := range uint64(timed) {
+		s := world.New(seed, world.Options{})
+		img := image.NewRGBA(image.Rect(0, 0, 320, 240))
+		s.Draw(img, s.Duration/2)
+		f, err := m.Encode(t.Context(), img, model.View{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.BeginPicture(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := m.Generate(t.Context(), p, model.Request{Beams: 1})
+		p.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		right += count(text.Text == s.Still(s.Duration/2).Caption)
+	}
+	if right < timed*97/100 {
+		t.Errorf("%d of %d pictures are captioned right, want 97 %%", right, timed)
+	}
+}
+
 // TestTransformersSaysTheSame draws the windows that train/golden.py had transformers
 // 4.56.2 caption and answer about.
 func TestTransformersSaysTheSame(t *testing.T) {

@@ -15,9 +15,6 @@ var picture []byte
 //go:embed golden.json
 var golden []byte
 
-//go:embed clip/shapes.mp4
-var clip []byte
-
 // Picture is a small picture of shapes that every installation has, to see whether a model
 // still says of it what it said before.
 func Picture() *image.RGBA {
@@ -39,7 +36,3 @@ func Golden() []int64 {
 	}
 	return tokens
 }
-
-// Clip is an H.264 file of 12 s in MP4: a red circle moves right, a blue square moves up, a
-// yellow ring grows, each for 4 s (clip/make.py). It must not be changed.
-func Clip() []byte { return clip }

@@ -34,7 +34,8 @@ func TestCaptionFormats(t *testing.T) {
 		args []string
 		want string // a regular expression for all of standard output
 	}{
-		{[]string{"--every", "4s"}, `^(\[00:00:\d\d\.000 --> 00:00:\d\d\.000\] [a-z ]+\n){3}$`},
+		{[]string{"--every", "4s"}, `^\[00:00:00\.000 --> 00:00:04\.000\] a red circle moves right\n` +
+			`\[00:00:04\.000 --> 00:00:08\.000\] a blue square moves up\n\[00:00:08\.000 --> 00:00:12\.000\] a yellow ring grows\n$`},
 		{[]string{"--whole"}, `^\[00:00:00\.000 --> 00:00:12\.000\] [a-z ]+\n$`},
 		{[]string{"--from", "5s", "--to", "9s"}, `^\[00:00:05\.000 --> 00:00:09\.000\] [a-z ]+\n$`},
 		{[]string{"-o", "vtt", "--every", "6s"}, `^WEBVTT\n\n00:00:00\.000 --> 00:00:06\.000\n[a-z ]+\n\n00:00:06\.000 --> 00:00:12\.000\n[a-z ]+\n\n$`},
@@ -58,7 +59,7 @@ func TestCaptionSeveralInputs(t *testing.T) {
 	t.Parallel()
 	got := captiond(t, "caption", shapes, "../../demo/picture.png", "--whole")
 	got.want(t, exitDone, "")
-	want := `^==> shapes\.mp4 <==\n\[00:00:00\.000 --> 00:00:12\.000\] [a-z ]+\n==> picture\.png <==\n[a-z ]+\n$`
+	want := `^==> shapes\.mp4 <==\n\[00:00:00\.000 --> 00:00:12\.000\] [a-z ]+\n==> picture\.png <==\na blue square and a red circle\n$`
 	if !regexp.MustCompile(want).MatchString(got.out) {
 		t.Errorf("standard output is\n%swant %s", got.out, want)
 	}

@@ -1,6 +1,6 @@
-"""Makes shapes.mp4, the H.264 clip that `captiond demo` captions: three scenes of four
-seconds, 320x240 at 25 frames per second. Run by hand: python3 make.py (needs numpy and
-the ffmpeg command). The moving-shapes world replaces it when there is one."""
+"""Makes shapes.mp4: three scenes of four seconds, 320x240 at 25 frames per second. It is not drawn by the world's renderer but by
+a simple one with hard edges, to see how the demo model does on a stranger's film. Run by hand: python3 make.py (needs numpy and
+the ffmpeg command)."""
 
 import subprocess
 

@@ -51,7 +51,10 @@ func Frames(s *world.Scene, rate int) int {
 func Time(i, rate int) time.Duration { return time.Duration(i) * time.Second / time.Duration(rate) }
 
 // The range of CRF that Any draws from.
-const minCRF, MaxCRF = 18, 32
+const (
+	MinCRF = 18
+	MaxCRF = 32
+)
 
 // Any is an encoding as films of strangers have: 240 to 720 pixels high or wide, 10 to 30
 // frames a second, CRF 18 to 32. Smaller pictures are more likely.
@@ -63,7 +66,7 @@ func Any(rng *rand.Rand) ffmpeg.Encoding {
 	return ffmpeg.Encoding{
 		Width: even(side * aspect[0] / shorter), Height: even(side * aspect[1] / shorter),
 		Rate: []int{10, 12, 15, 20, 24, 25, 30}[rng.IntN(7)],
-		CRF:  minCRF + rng.IntN(MaxCRF-minCRF+1), GOP: 10 + rng.IntN(60), BFrames: rng.IntN(4),
+		CRF:  MinCRF + rng.IntN(MaxCRF-MinCRF+1), GOP: 10 + rng.IntN(60), BFrames: rng.IntN(4),
 	}
 }
 

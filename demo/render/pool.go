@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -136,14 +137,14 @@ func readPool(name string) ([]*filmed, error) {
 	var pool []*filmed
 	for {
 		f := new(filmed)
-		switch err := dec.Decode(f); err {
-		case nil:
-			f.scene = scene(f.Seed)
-			pool = append(pool, f)
-		case io.EOF:
+		err := dec.Decode(f)
+		if errors.Is(err, io.EOF) {
 			return pool, nil
-		default:
+		}
+		if err != nil {
 			return nil, fmt.Errorf("read pool: %w", err)
 		}
+		f.scene = scene(f.Seed)
+		pool = append(pool, f)
 	}
 }

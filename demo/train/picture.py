@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from golden import windows
 
-SCENES = (0, 1, 2, 3)
+SCENES = (4, 22, 37, 23)
 WIDTH, HEIGHT, GAP, LINE = 160, 120, 4, 28
 
 
