@@ -3,20 +3,16 @@
 package demo_test
 
 import (
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"image"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"go.uber.org/goleak"
 
 	"github.com/captiond/captiond/demo"
 	"github.com/captiond/captiond/demo/world"
@@ -24,34 +20,14 @@ import (
 	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model/ort"
+	"github.com/captiond/captiond/model/ort/orttest"
 )
 
 // runtime is shared by all tests of the package; TestMain opens it.
 var runtime *ort.Runtime
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-// runTests asserts that the tests ended all goroutines.
-func runTests(m *testing.M) int {
-	path := os.Getenv(ort.LibraryVariable)
-	if path == "" {
-		path = filepath.Join("..", "lib", "libonnxruntime.so.1")
-	}
-	var err error
-	if runtime, err = ort.Open(context.Background(), path, ort.Options{Device: "cpu", Threads: 1}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	code := m.Run()
-	if err := runtime.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+func TestMain(m *testing.M) {
+	os.Exit(orttest.Run(m, func(r *ort.Runtime) { runtime = r }))
 }
 
 // openModel opens a checkpoint folder until the test ends.
@@ -91,7 +67,12 @@ func say(t testing.TB, m *model.Model, imgs []*image.RGBA, questions ...world.Qu
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := m.Begin(t.Context(), fs)
+	var p *model.Prefix
+	if len(imgs) == 1 {
+		p, err = m.BeginPicture(t.Context(), fs[0])
+	} else {
+		p, err = m.Begin(t.Context(), fs)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,20 +151,7 @@ func TestPictures(t *testing.T) {
 		s := world.New(seed, world.Options{})
 		img := image.NewRGBA(image.Rect(0, 0, 320, 240))
 		s.Draw(img, s.Duration/2)
-		f, err := m.Encode(t.Context(), img, model.View{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := m.BeginPicture(t.Context(), f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := m.Generate(t.Context(), p, model.Request{Beams: 1})
-		p.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		right += count(text.Text == s.Still(s.Duration/2).Caption)
+		right += count(say(t, m, []*image.RGBA{img})[0] == s.Still(s.Duration/2).Caption)
 	}
 	if right < timed*97/100 {
 		t.Errorf("%d of %d pictures are captioned right, want 97 %%", right, timed)

@@ -3,57 +3,20 @@
 package model_test
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model/ort"
+	"github.com/captiond/captiond/model/ort/orttest"
 )
 
 // runtime is shared by all tests of the package; TestMain opens it.
 var runtime *ort.Runtime
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-// runTests asserts that the tests freed all that is native and ended all goroutines.
-func runTests(m *testing.M) int {
-	var err error
-	if runtime, err = ort.Open(context.Background(), library(), ort.Options{Device: "cpu", Threads: 1}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	code := m.Run()
-	if err := runtime.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
-}
-
-// library is the file that `make deps` fetches into lib, in the module's root, unless the
-// environment names another.
-func library() string {
-	if path := os.Getenv(ort.LibraryVariable); path != "" {
-		return path
-	}
-	folder, err := os.Getwd()
-	for err == nil && folder != filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return filepath.Join(folder, "lib", "libonnxruntime.so.1")
-		}
-		folder = filepath.Dir(folder)
-	}
-	return ""
+func TestMain(m *testing.M) {
+	os.Exit(orttest.Run(m, func(r *ort.Runtime) { runtime = r }))
 }
 
 // openModel loads a checkpoint of testdata until the test ends.
