@@ -39,7 +39,7 @@ func (s *Sampler) Frame(pts time.Duration) Step {
 	}
 	step := Step{Sample: s.pass(pts)}
 	if pts >= s.end {
-		s.end += (pts - s.end) / s.Every * s.Every
+		s.end += (pts - s.end).Truncate(s.Every)
 		if s.due > s.first() { // else nothing was looked at yet
 			step.Window, s.told = &Window{max(s.barrier, s.end-s.Length), s.end}, true
 		}
@@ -80,7 +80,7 @@ func (s *Sampler) pass(until time.Duration) bool {
 	if until <= s.due {
 		return false
 	}
-	s.due += ((until-s.due-1)/s.part() + 1) * s.part()
+	s.due += (until - s.due - 1).Truncate(s.part()) + s.part()
 	return true
 }
 

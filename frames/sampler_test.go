@@ -72,7 +72,7 @@ func TestSamplerSlides(t *testing.T) {
 			t.Errorf("window %d is %v, want %v", i, w, want)
 		}
 		for k, at := range w.Instants(6) {
-			onScreen := 100*ms + (at-100*ms)/frame*frame
+			onScreen := 100*ms + (at - 100*ms).Truncate(frame)
 			if off := onScreen - r.picked[i][k]; i >= 5 && off != 0 || off < 0 && r.picked[i][k] != r.picked[0][0] || off > sec {
 				t.Errorf("window %d shows the frame of %v at %v, want that of %v", i, r.picked[i][k], at, onScreen)
 			}
