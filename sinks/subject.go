@@ -40,6 +40,15 @@ func Subject(prefix string, e Event) (string, error) {
 	return prefix + ".events." + source, nil
 }
 
+// Subjects are those that carry all that is published of a source, as NATS spells them.
+func Subjects(prefix, source string) []string {
+	subjects := []string{prefix + ".captions." + source, prefix + ".answers." + source + ".*", prefix + ".events." + source}
+	if id, job := strings.CutPrefix(source, "job-"); job {
+		subjects = append(subjects, prefix+".jobs."+id)
+	}
+	return subjects
+}
+
 func nameError(what, name string) error {
 	return fmt.Errorf("name subject: %s %q must be 1 to 64 of A-Z a-z 0-9 _ -", what, name)
 }
