@@ -32,14 +32,14 @@ type line struct {
 func runDataset(args []string) error {
 	a := newArguments("dataset")
 	a.files()
-	d := dataset{rng: rand.New(rand.NewPCG(a.seed, 0xda7a5e7))}
+	var d dataset
 	a.IntVar(&d.windows, "windows", 2, "number of windows of 1.5 s and more taken from each scene")
 	a.Int64Var(&d.most, "most", 1<<30, "bytes of a film: larger ones are compressed more, up to CRF 32")
 	_ = a.Parse(args) // exits itself
 	if a.out == "" {
 		return errors.New("name the folder: -o DIR")
 	}
-	d.folder = a.out
+	d.folder, d.rng = a.out, rand.New(rand.NewPCG(a.seed, 0xda7a5e7))
 	if err := os.MkdirAll(filepath.Join(d.folder, "clips"), 0o755); err != nil {
 		return err
 	}

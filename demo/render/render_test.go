@@ -31,6 +31,15 @@ func TestDataset(t *testing.T) {
 			t.Errorf("%s differs from run to run: %v", name, err)
 		}
 	}
+	other := t.TempDir()
+	if err := runDataset([]string{"-seed", "10", "-n", "1", "-o", other}); err != nil {
+		t.Fatal(err)
+	}
+	a, errA := os.ReadFile(filepath.Join(folders[0], "clips/0001.mp4"))
+	b, errB := os.ReadFile(filepath.Join(other, "clips/0001.mp4"))
+	if errA != nil || errB != nil || bytes.Equal(a, b) {
+		t.Errorf("another seed gives the same film: %v %v", errA, errB)
+	}
 	data, err := eval.Open(folders[0], "", "")
 	if err != nil {
 		t.Fatal(err)

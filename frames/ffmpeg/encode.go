@@ -71,7 +71,9 @@ func (e *Encoder) openCodec() error {
 	tag709(e.codec)
 	options := astiav.NewDictionary()
 	defer options.Free()
-	if err := set(options, "crf", strconv.Itoa(e.how.CRF), "bf", strconv.Itoa(e.how.BFrames)); err != nil {
+	// x264's macroblock tree reads memory that nobody wrote, where it is compiled for AVX-512:
+	// with it the same pictures give other bytes now and then.
+	if err := set(options, "crf", strconv.Itoa(e.how.CRF), "bf", strconv.Itoa(e.how.BFrames), "mbtree", "0"); err != nil {
 		return err
 	}
 	if e.how.GOP > 0 {
