@@ -40,7 +40,10 @@ func (t turn) turned() bool { return strings.HasPrefix(string(t), "transpose") }
 // first two columns say where right and down go; angles between are taken to the nearest
 // quarter (libavutil/display.h).
 func orientation(s *astiav.Stream, f *astiav.Frame) turn {
-	b := s.SideData(astiav.PacketSideDataTypeDisplaymatrix)
+	var b []byte
+	if s != nil {
+		b = s.SideData(astiav.PacketSideDataTypeDisplaymatrix)
+	}
 	if len(b) < 36 {
 		if d := f.SideData(astiav.FrameSideDataTypeDisplaymatrix); d != nil {
 			b = d.Data()
@@ -163,7 +166,7 @@ func inRange(c colour, f *astiav.Frame) string {
 	return "tv"
 }
 
-// convert makes upright packed RGB of a decoded picture. The filter graph is made for this
+// convert makes upright packed RGB of a decoded picture; a live one has no stream. The filter graph is made for this
 // one picture: few are converted, and size, format and shape may change from one to the
 // next.
 func convert(s *astiav.Stream, f *astiav.Frame, l Limits, lv *live) (wire.Picture, error) {

@@ -20,7 +20,7 @@ type decoder struct {
 	held     bool  // the input's packet has been read but not sent
 	faults   int   // packets and pictures that were damaged
 	first    int64 // when the first of them was, or none
-	suspect  int   // how many of the pictures to come may be spoilt by a fault
+	trust    trust
 	tick     func(frames int)
 	live     *live
 }
@@ -69,7 +69,10 @@ func (d *decoder) next(f *astiav.Frame) (int64, error) {
 			if d.tick != nil {
 				d.tick(1)
 			}
-			if d.whole(f) {
+			if broken(f) {
+				d.fault()
+			}
+			if d.trust.whole(f) {
 				return at, nil
 			}
 		case errors.Is(err, astiav.ErrEagain):
@@ -82,22 +85,6 @@ func (d *decoder) next(f *astiav.Frame) (int64, error) {
 		}
 	}
 	return 0, astiav.ErrEof
-}
-
-// whole reports whether a picture may be shown. After a fault those that refer to what was
-// lost are passed over, up to the next key picture: the last good one stays on screen.
-func (d *decoder) whole(f *astiav.Frame) bool {
-	switch {
-	case broken(f):
-		d.fault()
-		return false
-	case f.KeyFrame():
-		d.suspect = 0
-	case d.suspect > 0:
-		d.suspect--
-		return false
-	}
-	return true
 }
 
 // maxSuspect ends the suspicion in streams that have no key pictures but refresh in parts.
@@ -140,7 +127,7 @@ func (d *decoder) packet() (*astiav.Packet, error) {
 }
 
 func (d *decoder) fault() {
-	d.suspect = maxSuspect
+	d.trust.fault()
 	if d.faults++; d.faults == 1 {
 		d.first = d.last
 	}

@@ -90,11 +90,14 @@ func broken(f *astiav.Frame) bool {
 
 func bestEffort(f *astiav.Frame) int64 { return int64(cFrame(f).best_effort_timestamp) }
 
-// aspect is the shape of a sample: the container's word, else the stream's.
+// aspect is the shape of a sample: the container's word, if there is a container, else the
+// picture's.
 func aspect(s *astiav.Stream, f *astiav.Frame) (num, den int) {
-	c := cStream(s).sample_aspect_ratio
-	if c.num <= 0 || c.den <= 0 {
-		c = cFrame(f).sample_aspect_ratio
+	c := cFrame(f).sample_aspect_ratio
+	if s != nil {
+		if stated := cStream(s).sample_aspect_ratio; stated.num > 0 && stated.den > 0 {
+			c = stated
+		}
 	}
 	return int(c.num), int(c.den)
 }
@@ -114,6 +117,18 @@ func fill(f *astiav.Frame, pix []byte, stride, rowBytes int) {
 	for y := range int(c.height) {
 		copy(to[y*line:y*line+rowBytes], pix[y*stride:])
 	}
+}
+
+// load fills a packet with data. av_new_packet adds the padding that decoders read beyond the
+// end, which go-astiav's FromData does not.
+func load(p *astiav.Packet, data []byte) error {
+	p.Unref()
+	if err := p.AllocPayload(len(data)); err != nil {
+		return err
+	}
+	c := *(**C.AVPacket)(unsafe.Pointer(p))
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(c.data)), len(data)), data)
+	return nil
 }
 
 // Libraries says which FFmpeg libraries are loaded: "libavcodec" -> "59.37.100".

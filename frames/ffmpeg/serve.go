@@ -10,7 +10,7 @@ import (
 )
 
 // Serve is the work of a decode child: it answers the Open and the Shows of its parent
-// about the file behind input. The caller has closed the sandbox and said Ready before.
+// about the file behind input, or decodes the units of a Live stream. The caller has closed the sandbox and said Ready before.
 // What is wrong with the file is said as a Failure and ends Serve without an error, as
 // does the end of the requests; an error is one of the conversation itself.
 func Serve(input *os.File, in *wire.Reader, out *wire.Writer) error {
@@ -22,11 +22,17 @@ func Serve(input *os.File, in *wire.Reader, out *wire.Writer) error {
 	if err != nil {
 		return fmt.Errorf("serve decoder: %w", err)
 	}
-	o, ok := m.(wire.Open)
-	if !ok {
-		return fmt.Errorf("serve decoder: the first request is a %T", m)
-	}
 	s := &server{in: in, out: out}
+	switch m := m.(type) {
+	case wire.Open:
+		return s.serveFile(input, m)
+	case wire.Live:
+		return s.serveLive(m)
+	}
+	return fmt.Errorf("serve decoder: the first request is a %T", m)
+}
+
+func (s *server) serveFile(input *os.File, o wire.Open) error {
 	stat, err := input.Stat()
 	if err != nil {
 		return s.fail(fmt.Errorf("read input: %w", err))

@@ -52,20 +52,11 @@ type Camera struct {
 	Dialer             net.Dialer
 }
 
-// Unit is an access unit: what makes up one picture.
-type Unit struct {
-	Codec Codec
-	Data  []byte // Annex B for H.264 and H.265, one JPEG for MJPEG
-	Key   bool   // decoding can begin here; the parameter sets are in Data
-	Lost  uint64 // packets lost on the way since the unit before
-	frames.Stamp
-}
-
 // Read plays the stream and hands each unit to use, in the order of arrival, from the first
 // key unit on. It returns when ctx ends, when use fails, or when the stream is lost, which
 // is always an error: a live stream has no end. Use is called by one goroutine at a time,
 // and while it works nothing is read.
-func (c Camera) Read(ctx context.Context, use func(Unit) error) error {
+func (c Camera) Read(ctx context.Context, use func(frames.Unit) error) error {
 	target, err := base.ParseURL(c.URL)
 	if err != nil {
 		return fmt.Errorf("read camera address: %w", c.hide(err))
@@ -104,7 +95,7 @@ func dialed(u *base.URL) string {
 // A session is one connection to a camera.
 type session struct {
 	camera    Camera
-	use       func(Unit) error
+	use       func(frames.Unit) error
 	address   string    // the only one that is dialled
 	elsewhere *base.URL // where the camera redirected to, if to another address
 	client    gortsplib.Client
@@ -216,7 +207,7 @@ func (s *session) receive(t *track, media *description.Media, cancel context.Can
 		if !ok || !timed || failed {
 			return
 		}
-		u := Unit{Codec: t.codec, Data: data, Key: key, Lost: s.lost.Swap(0), Stamp: frames.Stamp{
+		u := frames.Unit{Codec: t.codec, Data: data, Key: key, Lost: s.lost.Swap(0), Stamp: frames.Stamp{
 			PTS: t.duration(pts), Arrival: time.Since(begun), Wall: time.Now(),
 		}}
 		if ntp, known := s.client.PacketNTP(media, p); known {

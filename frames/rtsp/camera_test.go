@@ -23,6 +23,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 	"go.uber.org/goleak"
 
+	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/frames/rtsp"
 )
 
@@ -155,8 +156,8 @@ func TestRead(t *testing.T) {
 					p.send(t, enc, start+3600*(i+1), other)
 				}
 			}()
-			var units []rtsp.Unit
-			err = rtsp.Camera{URL: p.url()}.Read(t.Context(), func(u rtsp.Unit) error {
+			var units []frames.Unit
+			err = rtsp.Camera{URL: p.url()}.Read(t.Context(), func(u frames.Unit) error {
 				if units = append(units, u); len(units) == 5 {
 					return errEnough
 				}
@@ -170,11 +171,11 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func checkUnits(t *testing.T, units []rtsp.Unit, key []byte) {
+func checkUnits(t *testing.T, units []frames.Unit, key []byte) {
 	t.Helper()
 	start := []byte{0, 0, 0, 1}
 	first := slices.Concat(start, sps, start, pps)
-	if u := units[0]; !u.Key || u.Codec != rtsp.H264 || !bytes.HasPrefix(u.Data, first) || !bytes.HasSuffix(u.Data, slices.Concat(start, key)) {
+	if u := units[0]; !u.Key || u.Codec != frames.H264 || !bytes.HasPrefix(u.Data, first) || !bytes.HasSuffix(u.Data, slices.Concat(start, key)) {
 		t.Errorf("the first unit is %d bytes, key: %v, of %s", len(u.Data), u.Key, u.Codec)
 	}
 	for i, u := range units[1:] {
@@ -194,7 +195,7 @@ func TestPassword(t *testing.T) {
 	t.Parallel()
 	p := startPeer(t, newH264(sps, pps))
 	p.user, p.password = "viewer", "s3 cret/%"
-	never := func(rtsp.Unit) error { return errEnough }
+	never := func(frames.Unit) error { return errEnough }
 	for name, c := range map[string]rtsp.Camera{
 		"none":  {URL: p.url()},
 		"wrong": {URL: p.url(), Username: "viewer", Password: "other"},
@@ -268,7 +269,7 @@ func (p *peer) readOne(t *testing.T, c rtsp.Camera) error {
 		case <-ctx.Done():
 		}
 	}()
-	return c.Read(ctx, func(rtsp.Unit) error { return errEnough })
+	return c.Read(ctx, func(frames.Unit) error { return errEnough })
 }
 
 func TestTLS(t *testing.T) {

@@ -8,24 +8,16 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 	"github.com/pion/rtp"
+
+	"github.com/captiond/captiond/frames"
 )
 
 // packet is an RTP packet.
 type packet = rtp.Packet
 
-// Codec is how a stream's pictures are coded.
-type Codec string
-
-// The codecs that are read.
-const (
-	H264  Codec = "h264"
-	H265  Codec = "h265"
-	MJPEG Codec = "mjpeg"
-)
-
 // A track is a video track on its way from packets to access units.
 type track struct {
-	codec  Codec
+	codec  frames.Codec
 	format format.Format
 	decode func(*packet) ([][]byte, error) // NAL units, or one picture
 	params func() [][]byte                 // parameter sets known so far
@@ -72,7 +64,7 @@ func h264Track(f *format.H264) (*track, error) {
 	}
 	sps, pps := f.SafeParams()
 	return &track{
-		codec: H264, format: f, decode: dec.Decode, key: h264.IsRandomAccess,
+		codec: frames.H264, format: f, decode: dec.Decode, key: h264.IsRandomAccess,
 		params: func() [][]byte { return present(sps, pps) },
 		take: func(nals [][]byte) {
 			for _, n := range nals {
@@ -94,7 +86,7 @@ func h265Track(f *format.H265) (*track, error) {
 	}
 	vps, sps, pps := f.SafeParams()
 	return &track{
-		codec: H265, format: f, decode: dec.Decode, key: h265.IsRandomAccess,
+		codec: frames.H265, format: f, decode: dec.Decode, key: h265.IsRandomAccess,
 		params: func() [][]byte { return present(vps, sps, pps) },
 		take: func(nals [][]byte) {
 			for _, n := range nals {
@@ -116,7 +108,7 @@ func mjpegTrack(f *format.MJPEG) (*track, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &track{codec: MJPEG, format: f, decode: func(p *packet) ([][]byte, error) {
+	return &track{codec: frames.MJPEG, format: f, decode: func(p *packet) ([][]byte, error) {
 		picture, err := dec.Decode(p)
 		return [][]byte{picture}, err
 	}}, nil
@@ -139,7 +131,7 @@ func (t *track) unit(p *packet) (data []byte, key, ok bool) {
 	if err != nil || len(nals) == 0 {
 		return nil, false, false
 	}
-	if t.codec == MJPEG {
+	if t.codec == frames.MJPEG {
 		return nals[0], true, true
 	}
 	nals = present(nals...)

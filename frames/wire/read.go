@@ -75,6 +75,16 @@ func (r *Reader) payload(k kind, length int64) (Message, error) {
 		return decode(r, k, length, Shown.check)
 	case kindFailure:
 		return decode(r, k, length, Failure.check)
+	case kindLive:
+		return decode(r, k, length, Live.check)
+	case kindUnit:
+		return r.unit(length)
+	case kindGrid:
+		return decode(r, k, length, Grid.check)
+	case kindDrain:
+		return decode(r, k, length, Drain.check)
+	case kindMoved:
+		return decode(r, k, length, Moved.check)
 	}
 	return nil, fmt.Errorf("%w: unknown kind", ErrInvalid)
 }

@@ -1,8 +1,9 @@
 // Package wire is what a decode child and its parent say to each other over two pipes:
-// requests from the parent (Open, Show), reports from the child (Ready, Opened, Progress,
-// Shown, Failure, and Pictures, which are binary; the rest is JSON). The child has parsed a
-// stranger's file, so its parent trusts nothing that it reads: every length is bounded
-// before memory is taken, every field checked, every string cleaned.
+// requests from the parent (Open, Show; Live, Unit, Grid, Drain), reports from the child (Ready,
+// Opened, Progress, Moved, Shown, Failure, and Pictures; Units and Pictures are binary, the
+// rest is JSON). The child has parsed a stranger's video, so its parent trusts nothing that
+// it reads: every length is bounded before memory is taken, every field checked, every
+// string cleaned.
 //
 // A Writer may be used by several goroutines at once, a Reader by one.
 package wire

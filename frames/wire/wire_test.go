@@ -39,6 +39,12 @@ func TestRoundTrip(t *testing.T) {
 		Progress{Packets: 5, Frames: 3, PTS: -time.Second},
 		Shown{Damage: "bad"},
 		Failure{Message: "no video track"},
+		Live{Codec: "h264", MaxPixels: 1, Threads: 1},
+		Unit{PTS: time.Second, Key: true, Data: []byte{0, 0, 1}},
+		Unit{PTS: -time.Second, Lost: true, Data: []byte{1}},
+		Grid{From: time.Second, Every: time.Second / 2},
+		Drain{},
+		Moved{PTS: time.Hour, Skipped: 3},
 	}
 	r := NewReader(bytes.NewReader(sent(t, messages...)), 0)
 	for _, want := range messages {
@@ -72,6 +78,7 @@ func TestWriteRefuses(t *testing.T) {
 		"pixels missing": Picture{Count: 1, Width: 2, Height: 2, Pixels: make([]byte, 11)},
 		"no width":       Picture{Count: 1, Height: 2},
 		"a frame":        Frame{},
+		"an empty unit":  Unit{PTS: 1},
 		"too much":       Show{Instants: make([]time.Duration, 3<<20)},
 	} {
 		if err := NewWriter(io.Discard).Write(m); err == nil {
@@ -124,6 +131,13 @@ func TestReadRefuses(t *testing.T) {
 		"instant of never":   jsonBytes(kindShow, `{"instants":[9223372036854775807]}`),
 		"nothing to show":    jsonBytes(kindShow, `{}`),
 		"open without limit": jsonBytes(kindOpen, `{}`),
+		"live without limit": jsonBytes(kindLive, `{"codec":"h264"}`),
+		"grid without pause": jsonBytes(kindGrid, `{"from":0,"every":0}`),
+		"unit without data":  header(kindUnit, unitSize),
+		"unit too long":      header(kindUnit, unitSize+MaxUnit+1),
+		"unit out of time":   append(header(kindUnit, 10), 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 1),
+		"unit with flags":    append(header(kindUnit, 10), 0, 0, 0, 0, 0, 0, 0, 0, 4, 1),
+		"negative skipped":   jsonBytes(kindMoved, `{"skipped":-1}`),
 	} {
 		if m, err := NewReader(bytes.NewReader(b), 4).Read(); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %+v, %v", name, m, err)
@@ -165,6 +179,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(sent(f, Open{1, 1}, Show{[]time.Duration{1, 2}}))
 	f.Add(sent(f, Picture{Count: 1, Width: 2, Height: 2, Pixels: make([]byte, 12)}))
 	f.Add(pictureBytes(0, 1, 1<<31, 1<<31, 0, pictureSize))
+	f.Add(sent(f, Live{"h264", 1, 1}, Unit{PTS: 1, Data: []byte{1}}, Grid{0, time.Second}, Drain{}, Moved{}))
 	f.Add(jsonBytes(kindFailure, `{"message":"\u001b[2J"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := NewReader(bytes.NewReader(b), 64)

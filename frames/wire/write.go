@@ -63,6 +63,8 @@ func encode(m Message) (payload, pixels []byte, err error) {
 	switch m := m.(type) {
 	case Picture:
 		return encodePicture(m)
+	case Unit:
+		return encodeUnit(m)
 	case Frame:
 		return nil, nil, errors.New("send message: a frame is sent as a picture")
 	case Opened:
