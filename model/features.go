@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 
 	"github.com/captiond/captiond/model/pixels"
 )
@@ -108,4 +109,28 @@ func (m *Model) split(data []float32, n, tokens int) ([]*Features, error) {
 		features[i] = &Features{of: m, tokens: tokens, data: append([]float32(nil), data[i*each:(i+1)*each]...)}
 	}
 	return features, nil
+}
+
+// Bytes is the memory that the features take.
+func (f *Features) Bytes() int64 { return int64(4 * len(f.data)) }
+
+// Distance is how differently two pictures of the same model, seen at the same size, look to
+// it: the length of the difference over the length of the longer, 0 where they are the same,
+// at most 2.
+func (f *Features) Distance(g *Features) float64 {
+	if len(f.data) != len(g.data) {
+		return 2
+	}
+	var difference, ours, theirs float64
+	for i, a := range f.data {
+		b := g.data[i]
+		d := float64(a - b)
+		difference += d * d
+		ours += float64(a) * float64(a)
+		theirs += float64(b) * float64(b)
+	}
+	if difference == 0 {
+		return 0
+	}
+	return math.Sqrt(difference / max(ours, theirs))
 }

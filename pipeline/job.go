@@ -94,7 +94,7 @@ func (j Job) captionLook(ctx context.Context, seq int64, l look) error {
 }
 
 func (j Job) caption(ctx context.Context, seq int64, s scene) error {
-	speech, err := j.say(ctx, s, j.Request.Prompt)
+	speech, err := j.Say(ctx, s.prefix, j.Request.Prompt, s.since)
 	if err != nil {
 		return fmt.Errorf("caption: %w", err)
 	}
@@ -103,7 +103,7 @@ func (j Job) caption(ctx context.Context, seq int64, s scene) error {
 
 func (j Job) answer(ctx context.Context, s scene, questions []string) error {
 	for i, q := range questions {
-		speech, err := j.say(ctx, s, q)
+		speech, err := j.Say(ctx, s.prefix, q, s.since)
 		if err != nil {
 			return fmt.Errorf("answer %q: %w", q, err)
 		}

@@ -32,11 +32,11 @@ type Voice struct {
 	Settings string
 }
 
-// say generates the text that follows the prompt.
-func (v Voice) say(ctx context.Context, s scene, prompt string) (sinks.Speech, error) {
+// Say generates the text that follows the prompt, about what could be known since a time.
+func (v Voice) Say(ctx context.Context, p *model.Prefix, prompt string, since time.Time) (sinks.Speech, error) {
 	r := v.Request
 	r.Prompt = prompt
-	t, err := v.Generate(ctx, s.prefix, r)
+	t, err := v.Generate(ctx, p, r)
 	if err != nil {
 		return sinks.Speech{}, fmt.Errorf("generate text: %w", err)
 	}
@@ -46,7 +46,7 @@ func (v Voice) say(ctx context.Context, s scene, prompt string) (sinks.Speech, e
 		MinConfidence: sinks.Probability(t.MinConfidence),
 		Truncated:     t.Truncated,
 		Model:         v.Name,
-		LatencyMS:     time.Since(s.since).Milliseconds(),
+		LatencyMS:     time.Since(since).Milliseconds(),
 		Settings:      strings.TrimSpace(fmt.Sprintf("%v view=%v %s", v.Request, v.View, v.Settings)),
 	}, nil
 }
