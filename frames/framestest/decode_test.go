@@ -25,6 +25,8 @@ func TestChild(t *testing.T) {
 	t.Run("files", func(t *testing.T) { t.Parallel(); testFiles(t, d) })
 	t.Run("hostile", func(t *testing.T) { t.Parallel(); testHostile(t, d) })
 	t.Run("mutated", func(t *testing.T) { t.Parallel(); testMutated(t, d) })
+	t.Run("live", func(t *testing.T) { t.Parallel(); testLive(t, d) })
+	t.Run("live ends", func(t *testing.T) { t.Parallel(); testLiveEnds(t, d) })
 }
 
 func testProbe(t *testing.T, d worker.Decoder) {
