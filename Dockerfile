@@ -13,6 +13,8 @@ FROM debian:12-slim
 RUN apt-get update \
 	&& apt-get install -y --no-install-recommends ca-certificates \
 		libavcodec59 libavdevice59 libavfilter8 libavformat59 libavutil57 libswresample4 libswscale6 \
+		libopencv-calib3d406 libopencv-core406 libopencv-dnn406 libopencv-features2d406 libopencv-highgui406 \
+		libopencv-imgcodecs406 libopencv-imgproc406 libopencv-objdetect406 libopencv-photo406 libopencv-video406 libopencv-videoio406 \
 	&& rm -rf /var/lib/apt/lists/* \
 	&& install -d -o 10001 -g 10001 /var/lib/captiond /captions
 COPY --from=build /src/bin/captiond /usr/local/lib/captiond/captiond

@@ -19,8 +19,13 @@ type Config struct {
 	State  string `mapstructure:"state" usage:"folder of what must survive a restart, imported models among it (default $STATE_DIRECTORY, else the user's state folder)"`
 	Model  Model  `mapstructure:"model"`
 	NATS   NATS   `mapstructure:"nats"`
+	Outbox Outbox `mapstructure:"outbox"`
+	Ring   Ring   `mapstructure:"ring"`
+	HTTP   HTTP   `mapstructure:"http"`
 	Decode Decode `mapstructure:"decode"`
 	Log    Log    `mapstructure:"log"`
+
+	Cameras []Camera `mapstructure:"cameras"` // for the file alone
 }
 
 // Model says which checkpoints speak and what they run on.
@@ -39,10 +44,33 @@ type Model struct {
 type NATS struct {
 	URL             URL           `mapstructure:"url" usage:"NATS servers to publish to, separated by commas"`
 	CredentialsFile string        `mapstructure:"credentials_file" usage:"file with the credentials for the NATS servers"`
-	Listen          string        `mapstructure:"listen" usage:"loopback address of the embedded NATS server; port 0 takes a free one"`
+	Username        string        `mapstructure:"username" usage:"user of the NATS servers; with the embedded one, what it asks of clients"`
+	Password        Secret        `mapstructure:"password" usage:"password of that user"`
+	PasswordFile    string        `mapstructure:"password_file" usage:"file with the password of that user"`
+	CAFile          string        `mapstructure:"ca_file" usage:"certificates (PEM) to trust, and to insist on TLS"`
+	Listen          string        `mapstructure:"listen" usage:"address of the embedded NATS server; port 0 takes a free one; beyond loopback it needs a username and a password"`
+	WebSocket       string        `mapstructure:"websocket" usage:"address at which the embedded NATS server speaks WebSocket; empty for none"`
+	MQTT            string        `mapstructure:"mqtt" usage:"address at which the embedded NATS server speaks MQTT; empty for none"`
 	Prefix          string        `mapstructure:"prefix" usage:"first token of every subject"`
 	Retention       time.Duration `mapstructure:"retention" usage:"how long the stream keeps events"`
 	MaxBytes        Size          `mapstructure:"max_bytes" usage:"how much the stream keeps"`
+}
+
+// Outbox limits what waits on the disk for a broker that is away.
+type Outbox struct {
+	MaxBytes Size          `mapstructure:"max_bytes" usage:"how much waits for a broker that is away"`
+	MaxAge   time.Duration `mapstructure:"max_age" usage:"how long events wait for a broker that is away"`
+}
+
+// Ring limits what is remembered of cameras, for questions about the past.
+type Ring struct {
+	Length   time.Duration `mapstructure:"length" usage:"how long the features of cameras are remembered"`
+	MaxBytes Size          `mapstructure:"max_bytes" usage:"memory for the features of all cameras"`
+}
+
+// HTTP is the door for browsers and monitoring.
+type HTTP struct {
+	Listen string `mapstructure:"listen" usage:"loopback address of the HTTP server; port 0 takes a free one, empty is none"`
 }
 
 // Decode limits what one input may cost.
@@ -72,6 +100,9 @@ func Default() Config {
 			Listen: "127.0.0.1:4222", Prefix: "captiond",
 			Retention: 7 * 24 * time.Hour, MaxBytes: 1 << 30,
 		},
+		Outbox: Outbox{MaxBytes: 1 << 30, MaxAge: 24 * time.Hour},
+		Ring:   Ring{Length: 10 * time.Minute, MaxBytes: 1 << 30},
+		HTTP:   HTTP{Listen: "127.0.0.1:8080"},
 		Decode: Decode{MaxPixels: 8192 * 4320, Memory: 3 << 30, Sandbox: "strict", Spool: 1 << 30, SpoolTime: 8 * time.Second},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}

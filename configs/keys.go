@@ -39,18 +39,23 @@ func (k key) text() string {
 	return fmt.Sprint(k.value)
 }
 
-// keys lists every key in the order of the structs.
+// keys lists every key that is a single value, in the order of the structs.
 func keys() []key {
-	return keysOf(reflect.ValueOf(Default()), "")
+	return keysOf(reflect.ValueOf(Default()), "", false)
 }
 
-func keysOf(v reflect.Value, prefix string) (ks []key) {
+func keysOf(v reflect.Value, prefix string, lists bool) (ks []key) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		path := prefix + f.Tag.Get("mapstructure")
-		if f.Type.Kind() == reflect.Struct {
-			ks = append(ks, keysOf(v.Field(i), path+".")...)
+		switch f.Type.Kind() {
+		case reflect.Struct:
+			ks = append(ks, keysOf(v.Field(i), path+".", lists)...)
 			continue
+		case reflect.Slice:
+			if !lists {
+				continue
+			}
 		}
 		ks = append(ks, key{path, f.Tag.Get("usage"), v.Field(i).Interface()})
 	}
@@ -69,6 +74,7 @@ func shortForms() []shortForm {
 		{"device", "same as --model-device", []string{"model.device"}},
 		{"precision", "same as --model-precision", []string{"model.precision"}},
 		{"nats", "same as --nats-url", []string{"nats.url"}},
+		{"http", "same as --http-listen", []string{"http.listen"}},
 		{"credentials-file", "same as --nats-credentials-file", []string{"nats.credentials_file"}},
 	}
 }

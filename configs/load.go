@@ -22,7 +22,7 @@ import (
 // warnings are for the log. The error joins every problem, each beginning with its key,
 // variable or file.
 func Load(fs *pflag.FlagSet, env []string) (c Config, warnings []string, err error) {
-	l := loader{v: viper.New(), from: map[string]string{}}
+	l := newLoader()
 	if f := fs.Lookup(configFlag); f != nil && f.Value.String() != "" {
 		l.file(f.Value.String())
 	}
@@ -30,9 +30,11 @@ func Load(fs *pflag.FlagSet, env []string) (c Config, warnings []string, err err
 	warnings = l.flags(fs)
 	c = Default()
 	l.decode(&c)
+	c.Cameras = l.list
 	if c.State == "" {
 		c.State = stateFolder(env)
 	}
+	c.NATS.Password = secret(c.NATS.Password, c.NATS.PasswordFile, func(err error) { l.problem("nats.password_file: %w", err) })
 	// A value that could not be read has its default here: no key is blamed twice.
 	l.problems = append(l.problems, l.explain(c.problems())...)
 	if err := errors.Join(l.problems...); err != nil {
@@ -46,7 +48,10 @@ type loader struct {
 	v        *viper.Viper
 	from     map[string]string // by key: the file, variable or flag that set it
 	problems []error
+	list     []Camera
 }
+
+func newLoader() *loader { return &loader{v: viper.New(), from: map[string]string{}} }
 
 func (l *loader) set(path string, value any, from string) {
 	l.v.Set(path, value)
@@ -74,6 +79,8 @@ func (l *loader) file(name string) {
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		l.problem("read configuration %s: it must be one YAML document", name)
 	}
+	l.list = l.cameras(root["cameras"], name)
+	delete(root, "cameras")
 	known := map[string]bool{}
 	for _, k := range keys() {
 		known[k.path] = true
@@ -150,7 +157,7 @@ func (l *loader) flags(fs *pflag.FlagSet) (warnings []string) {
 	return warnings
 }
 
-func (l *loader) decode(c *Config) {
+func (l *loader) decode(c any) {
 	err := l.v.UnmarshalExact(c, viper.DecodeHook(strictly), func(d *mapstructure.DecoderConfig) {
 		d.WeaklyTypedInput = false
 	})

@@ -49,7 +49,14 @@ func (c Config) problems() (ps []problem) {
 	check("decode.spool", atLeast(int64(c.Decode.Spool), 1<<20, "1MiB"))
 	check("decode.spool_time", atLeast(int64(c.Decode.SpoolTime), int64(time.Second), "1s"))
 	check("log.format", oneOf(c.Log.Format, "text", "json"))
-	return ps
+	check("outbox.max_bytes", atLeast(int64(c.Outbox.MaxBytes), 1<<20, "1MiB"))
+	check("outbox.max_age", atLeast(int64(c.Outbox.MaxAge), int64(time.Minute), "1m"))
+	check("ring.length", atLeast(int64(c.Ring.Length), int64(time.Second), "1s"))
+	check("ring.max_bytes", atLeast(int64(c.Ring.MaxBytes), 1<<20, "1MiB"))
+	if c.HTTP.Listen != "" {
+		check("http.listen", listens(c.HTTP.Listen, false))
+	}
+	return append(ps, uniqueCameras(c.Cameras)...)
 }
 
 func (m Model) check(check func(string, error)) {
@@ -65,7 +72,14 @@ func (n NATS) check(check func(string, error)) {
 	for _, part := range n.URL.parts() {
 		check("nats.url", natsURL(part))
 	}
-	check("nats.listen", loopback(n.Listen))
+	guarded := n.Username != "" && n.Password != ""
+	check("nats.listen", listens(n.Listen, guarded))
+	if n.WebSocket != "" {
+		check("nats.websocket", listens(n.WebSocket, guarded))
+	}
+	if n.MQTT != "" {
+		check("nats.mqtt", listens(n.MQTT, guarded))
+	}
 	check("nats.prefix", subjectToken(n.Prefix))
 	check("nats.retention", atLeast(int64(n.Retention), int64(time.Minute), "1m"))
 	check("nats.max_bytes", atLeast(int64(n.MaxBytes), 1<<20, "1MiB"))
@@ -101,15 +115,15 @@ func natsURL(s string) error {
 	return nil
 }
 
-// loopback: nothing listens beyond this machine without credentials.
-func loopback(address string) error {
+// listens: nothing listens beyond this machine without credentials.
+func listens(address string, guarded bool) error {
 	host, port, err := net.SplitHostPort(address)
 	n, portErr := strconv.Atoi(port)
 	if err != nil || portErr != nil || n < 0 || n > 65535 {
 		return fmt.Errorf("must be an address and a port, such as 127.0.0.1:4222, not %q", address)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("must be on the loopback interface, such as 127.0.0.1:4222, not %q: the embedded server asks for no credentials", address)
+	if ip := net.ParseIP(host); !guarded && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("must be on the loopback interface, such as 127.0.0.1:4222, not %q, where no username and password are asked for", address)
 	}
 	return nil
 }

@@ -123,6 +123,12 @@ func strictly(from, to reflect.Type, data any) (any, error) {
 	switch {
 	case from == to || from.Kind() == reflect.Map:
 		return data, nil
+	case from.Kind() == reflect.Slice && to == reflect.TypeFor[Mask]():
+		return parseMask(data.([]any))
+	case from.Kind() == reflect.Slice && to.Kind() == reflect.Slice:
+		return data, nil
+	case from.Kind() == reflect.Int && to.Kind() == reflect.Float64:
+		return float64(data.(int)), nil
 	case isText:
 		return parse(text, to)
 	}
@@ -141,6 +147,10 @@ func parse(text string, to reflect.Type) (any, error) {
 		v, err = parseLevel(text)
 	case URL:
 		return URL(text), nil
+	case Secret:
+		return Secret(text), nil
+	case float64:
+		v, err = strconv.ParseFloat(text, 64)
 	case bool:
 		v, err = parseBool(text)
 	case int:
@@ -198,6 +208,12 @@ func wanted(to reflect.Type) error {
 		return errors.New("must be true or false")
 	case int:
 		return errors.New("must be a whole number")
+	case float64:
+		return errors.New("must be a number")
+	case Mask:
+		return errors.New("must be [x, y, w, h] in parts of the picture")
+	case []Mask, []Question:
+		return errors.New("must be a list")
 	}
 	return errors.New("must be text: put it in quotes")
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings what captiond needs and Go does not: Debian's FFmpeg 5.1 and a compiler, and
+# Brings what captiond needs and Go does not: Debian's FFmpeg 5.1, OpenCV 4.6 and compilers, and
 # ONNX Runtime's shared library in lib/. Does nothing where all is there.
 set -eu
 cd "$(dirname "$0")/.."

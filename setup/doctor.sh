@@ -32,6 +32,7 @@ doctor_runtime() {
 
 report "Go $(sed -n 's/^go //p' go.mod) or later" "install it from https://go.dev/dl" has_go
 report "C compiler" "$(apt_line gcc libc6-dev)" has_compiler
+report "C++ compiler" "$(apt_line g++)" has_cxx
 report "pkg-config" "$(apt_line pkg-config)" command -v pkg-config
 for library in $ffmpeg_libraries; do
 	report "$library $(ffmpeg_major "$library") (FFmpeg 5.1)" "$(apt_line "$library-dev")" has_library "$library"

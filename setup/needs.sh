@@ -29,6 +29,17 @@ has_compiler() {
 int main(void) { return 0; }' | ${CC:-gcc} -x c -o /dev/null - 2>/dev/null
 }
 
+# has_cxx: can the C++ compiler that gocv is compiled with compile and link?
+has_cxx() {
+	echo '#include <vector>
+int main() { return std::vector<int>().size(); }' | ${CXX:-g++} -x c++ -o /dev/null - 2>/dev/null
+}
+
+# has_opencv: is OpenCV 4.6, which gocv v0.31.0 builds with, there?
+has_opencv() {
+	pkg-config --exists "opencv4 >= 4.6" "opencv4 < 4.7" 2>/dev/null
+}
+
 # has_go: is Go there, and new enough for go.mod (or able to fetch what is)?
 has_go() {
 	command -v go >/dev/null && go list -m >/dev/null 2>&1
@@ -59,10 +70,12 @@ is_runtime() {
 missing_packages() {
 	missing=
 	has_compiler || missing="$missing gcc libc6-dev"
+	has_cxx || missing="$missing g++"
 	command -v pkg-config >/dev/null || missing="$missing pkg-config"
 	for library in $ffmpeg_libraries; do
 		has_library "$library" || missing="$missing $library-dev"
 	done
+	has_opencv || missing="$missing libopencv-dev"
 	[ -s /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 	if platform=$(runtime_platform) && ! is_runtime "$runtime_library" "$platform"; then
 		command -v npm >/dev/null || missing="$missing nodejs npm"

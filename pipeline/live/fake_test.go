@@ -180,11 +180,12 @@ func decodeWith(blind bool) Decode {
 type plain struct{}
 
 func (plain) Sketch(img *image.RGBA) (frames.Sketch, error) {
-	luma := make([]uint8, 64*48)
-	for i := range luma {
-		luma[i] = img.Pix[0]
+	// A shade that moves is a thing that moves in half of the picture: no cut.
+	rgb := make([]uint8, 3*frames.SketchWidth*frames.SketchHeight)
+	for i := range len(rgb) / 3 {
+		rgb[i] = img.Pix[0]
 	}
-	return sketchOf(luma), nil
+	return frames.Sketch{RGB: rgb}, nil
 }
 
 // parrot is a model: its features of a picture are its shade, its text the shade seen last.

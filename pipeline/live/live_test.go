@@ -6,12 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/sinks"
 )
-
-// sketchOf is a sketch of a luma picture.
-func sketchOf(luma []uint8) frames.Sketch { return frames.Sketch{Luma: luma} }
 
 // Gate off: each sampled frame is encoded once, each window captioned, whatever the number of
 // questions.

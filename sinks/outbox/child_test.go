@@ -96,8 +96,9 @@ func killed(err error) bool {
 }
 
 // What was accepted before a kill -9 is there once.
+//
+//nolint:paralleltest // a child that is being started holds the locks of other tests' outboxes
 func TestKill(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	first := 0
 	accepted := map[int64]bool{}
@@ -141,8 +142,9 @@ func checkAccepted(t *testing.T, dir string, accepted map[int64]bool) {
 }
 
 // A full disk refuses events; when there is room it accepts them again, and none is lost.
+//
+//nolint:paralleltest // see TestKill
 func TestDiskFull(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	accepted := map[int64]bool{}
 	full := false
