@@ -14,7 +14,10 @@ import (
 func natsOptions(c configs.NATS, log *slog.Logger) nats.Options {
 	return nats.Options{
 		URL:             c.URL.Reveal(),
+		User:            c.Username,
+		Password:        c.Password.Reveal(),
 		CredentialsFile: c.CredentialsFile,
+		CAFile:          c.CAFile,
 		Prefix:          c.Prefix,
 		Retention:       c.Retention,
 		MaxBytes:        int64(c.MaxBytes),

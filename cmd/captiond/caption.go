@@ -31,7 +31,8 @@ func newCaption(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "caption INPUT...",
 		Short: "Caption videos and pictures",
-		Long: `Caption videos and pictures. INPUT is a file, or - for standard input.
+		Long: `Caption videos and pictures. INPUT is a file, - for standard input, or
+the rtsp:// address of a camera, which is captioned until you interrupt.
 
 A video is cut into windows (--every, or --whole) and each window into equal parts, one
 for each frame that the model looks at; the frame on screen at the centre of each part
@@ -93,6 +94,9 @@ func (o captionOptions) caption(ctx context.Context, t *tool, in string, v pipel
 		return err
 	}
 	defer func() { err = res.finish(ctx, err) }()
+	if isCamera(in) {
+		return o.captionCamera(ctx, t, in, v, res)
+	}
 	bar := progress{}
 	defer func() { bar.end() }()
 	job := pipeline.Job{Voice: v, Emit: func(e sinks.Event) error {

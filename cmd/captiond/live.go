@@ -3,11 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
+	"strings"
 	"time"
 
+	"github.com/captiond/captiond/configs"
 	"github.com/captiond/captiond/frames"
+	"github.com/captiond/captiond/frames/opencv"
 	"github.com/captiond/captiond/frames/rtsp"
 	"github.com/captiond/captiond/frames/worker"
+	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/pipeline/live"
 	"github.com/captiond/captiond/sinks"
 )
@@ -44,4 +49,57 @@ func decodeLive(d worker.Decoder) live.Decode {
 	return func(ctx context.Context, codec frames.Codec, use func(context.Context, live.Stream) error) error {
 		return d.Live(ctx, codec, func(ctx context.Context, s *worker.Stream) error { return use(ctx, s) })
 	}
+}
+
+// isCamera tells an input that is a live stream.
+func isCamera(input string) bool {
+	return strings.HasPrefix(input, "rtsp://") || strings.HasPrefix(input, "rtsps://")
+}
+
+// captionCamera captions a camera until ctx ends. It is tried again and again, as the daemon
+// does, but for what only a person can put right.
+func (o captionOptions) captionCamera(ctx context.Context, t *tool, address string, v pipeline.Voice, out sinks.Sink) error {
+	config, err := cameraAt(address, o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	camera := live.Camera{
+		Settings: settings(config), Connection: connection{rtspCamera(config)},
+		Decode: decodeLive(t.reader.decoder), Eye: opencv.Eye{}, Caption: v, Answer: v,
+		Ring: live.NewRing(config.Window, 0), Load: live.NewLoad(turns), Log: t.log,
+		Emit: func(ctx context.Context, e sinks.Event) error {
+			if s, ok := e.(*sinks.Status); ok {
+				t.log.Info("camera", "state", s.State, "detail", s.Detail)
+				switch s.State {
+				case sinks.StateWrongPassword, sinks.StateRefused, sinks.StateNoVideo:
+					cancel(errors.New(s.Detail))
+				}
+			}
+			err := t.publish(ctx, e, out)
+			if err != nil {
+				cancel(err) // nobody reads what is written
+			}
+			return err
+		},
+	}
+	return live.Run(ctx, nil, camera, new(live.Stats))
+}
+
+// cameraAt is the camera at an address, which may hold a user and a password.
+func cameraAt(address string, o captionOptions) (configs.Camera, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return configs.Camera{}, usageError{errors.New("read camera address: it must be like rtsp://192.0.2.10/stream1")}
+	}
+	c := configs.DefaultCamera()
+	if u.User != nil {
+		password, _ := u.User.Password()
+		c.Username, c.Password = u.User.Username(), configs.Secret(password)
+		u.User = nil
+	}
+	c.URL, c.Name = configs.URL(u.String()), liveSource(u.String())
+	c.Window, c.Every = o.every, o.every
+	return c, nil
 }

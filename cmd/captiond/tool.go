@@ -80,17 +80,26 @@ func (t *tool) openModel(ctx context.Context, c *checkpoint.Checkpoint, name str
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	transform := t.config.Model.Transform
-	m, err := model.Open(rt, c, model.Options{
-		Name:      name,
-		Microsoft: transform != "huggingface",
-		VQA:       transform == "microsoft-vqa",
-	})
+	m, err := model.Open(rt, c, t.modelOptions(name))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	return use(m)
+}
+
+// modelOptions are those of a model, as configured.
+func (t *tool) modelOptions(name string) model.Options {
+	transform := t.config.Model.Transform
+	return model.Options{Name: name, Microsoft: transform != "huggingface", VQA: transform == "microsoft-vqa"}
+}
+
+// voice speaks with a model as configured.
+func (t *tool) voice(m *model.Model, request model.Request, view model.View) pipeline.Voice {
+	return pipeline.Voice{
+		Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request,
+		Settings: fmt.Sprintf("transform=%s precision=%s", t.config.Model.Transform, t.config.Model.Precision),
+	}
 }
 
 // fullName is the name that events state.
@@ -111,10 +120,7 @@ func (t *tool) withVoice(ctx context.Context, name string, o searchOptions, use 
 		return err
 	}
 	return t.withModel(ctx, name, func(m *model.Model) error {
-		return use(pipeline.Voice{
-			Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request,
-			Settings: fmt.Sprintf("transform=%s precision=%s", t.config.Model.Transform, t.config.Model.Precision),
-		})
+		return use(t.voice(m, request, view))
 	})
 }
 

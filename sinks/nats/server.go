@@ -18,6 +18,9 @@ import (
 type ServerOptions struct {
 	StoreDir       string       // where streams are kept; one server at a time
 	Listen         string       // host:port, port 0 for a free one; empty: reached only in the process
+	WebSocket      string       // host:port for clients that speak WebSocket; empty: none
+	Origins        []string     // of pages that may speak WebSocket where no password is asked for; none
+	MQTT           string       // host:port for clients that speak MQTT; empty: none
 	User, Password string       // asked of every client; needed beyond loopback
 	MaxStore       int64        // bytes of disk for all streams; 4 GiB if 0
 	Logger         *slog.Logger // none
@@ -34,10 +37,13 @@ type Server struct {
 	url    string
 }
 
+// WebSocketURL is where clients that speak WebSocket connect; empty for nowhere.
+func (s *Server) WebSocketURL() string { return s.server.WebsocketURL() }
+
 // Start runs a server until Stop. A folder that another server uses, and an address
 // beyond loopback without a password, are refused.
 func Start(o ServerOptions) (*Server, error) {
-	host, port, err := o.address()
+	options, err := o.server()
 	if err != nil {
 		return nil, err
 	}
@@ -45,20 +51,51 @@ func Start(o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(o, host, port)
+	s, err := start(o, options)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start NATS server: %w", err), lock.Close())
 	}
 	return &Server{s, lock, address(s)}, nil
 }
 
-func start(o ServerOptions, host string, port int) (*server.Server, error) {
-	s, err := server.NewServer(&server.Options{
-		ServerName: "captiond", Host: host, Port: port, DontListen: o.Listen == "",
+// server is the options as the library takes them.
+func (o ServerOptions) server() (*server.Options, error) {
+	if o.StoreDir == "" {
+		return nil, errors.New("start NATS server: it needs a folder for its store")
+	}
+	options := &server.Options{
+		ServerName: "captiond", DontListen: o.Listen == "",
 		NoSigs: true, JetStream: true, StoreDir: o.StoreDir, SyncAlways: true,
 		JetStreamMaxStore: orElse(o.MaxStore, 4<<30), JetStreamMaxMemory: 64 << 20, MaxPayload: 1 << 20,
 		Username: o.User, Password: o.Password,
-	})
+	}
+	for _, l := range []struct {
+		listen string
+		host   *string
+		port   *int
+	}{
+		{o.Listen, &options.Host, &options.Port},
+		{o.WebSocket, &options.Websocket.Host, &options.Websocket.Port},
+		{o.MQTT, &options.MQTT.Host, &options.MQTT.Port},
+	} {
+		if l.listen == "" {
+			continue
+		}
+		var err error
+		if *l.host, *l.port, err = o.address(l.listen); err != nil {
+			return nil, err
+		}
+	}
+	options.Websocket.NoTLS = true
+	if o.User == "" { // any page that a browser on this machine shows could listen
+		options.Websocket.SameOrigin = len(o.Origins) == 0
+		options.Websocket.AllowedOrigins = o.Origins
+	}
+	return options, nil
+}
+
+func start(o ServerOptions, options *server.Options) (*server.Server, error) {
+	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, err
 	}
@@ -97,23 +134,17 @@ func address(s *server.Server) string {
 
 // address is what to listen on. The server takes port 0 for its default and -1 for a
 // free one.
-func (o ServerOptions) address() (host string, port int, err error) {
-	if o.StoreDir == "" {
-		return "", 0, errors.New("start NATS server: it needs a folder for its store")
-	}
-	if o.Listen == "" {
-		return "", 0, nil
-	}
-	host, number, err := net.SplitHostPort(o.Listen)
+func (o ServerOptions) address(listen string) (host string, port int, err error) {
+	host, number, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", 0, fmt.Errorf("start NATS server: listen must be host:port: %w", err)
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
 	if err != nil {
-		return "", 0, fmt.Errorf("start NATS server: listen on %s: the port must be 0 to 65535", o.Listen)
+		return "", 0, fmt.Errorf("start NATS server: listen on %s: the port must be 0 to 65535", listen)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() && (o.User == "" || o.Password == "") {
-		return "", 0, fmt.Errorf("start NATS server: listening on %s, beyond loopback, needs a user and a password", o.Listen)
+		return "", 0, fmt.Errorf("start NATS server: listening on %s, beyond loopback, needs a user and a password (nats.username, nats.password_file)", listen)
 	}
 	if n == 0 {
 		return host, server.RANDOM_PORT, nil

@@ -201,6 +201,7 @@ func (o *Outbox) next() (record, bool) {
 	for {
 		s, more := o.current()
 		if s.number == 0 {
+			o.drained()
 			return record{}, false
 		}
 		rec, err := o.read(s)
@@ -212,7 +213,7 @@ func (o *Outbox) next() (record, bool) {
 			o.corrupt(err)
 			o.advance(rec.size)
 		case !more: // the end, for now
-			o.count(func(s *Stats) { s.Oldest = time.Time{} })
+			o.drained()
 			return record{}, false
 		default:
 			if s.size > o.head.Offset || !errors.Is(err, errEnd) {
@@ -221,6 +222,15 @@ func (o *Outbox) next() (record, bool) {
 			o.remove()
 		}
 	}
+}
+
+// drained notes that nothing waits, unless something has just been accepted.
+func (o *Outbox) drained() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stats.Oldest = time.Time{}
+	n := len(o.segments)
+	o.empty = !o.writing && (n == 0 || n == 1 && o.segments[0].number == o.head.Segment && o.segments[0].size == o.head.Offset)
 }
 
 // current is the segment that the head is in, and whether others follow or it is complete.

@@ -70,6 +70,7 @@ type Outbox struct {
 	writing  bool
 	idle     *sync.Cond // not writing
 	closed   bool
+	empty    bool // all that was accepted has been delivered
 	stats    Stats
 
 	head head // owned by Run
@@ -210,7 +211,7 @@ func (o *Outbox) accept(record []byte) error {
 		<-b.done
 		return b.err
 	}
-	o.writing = true
+	o.writing, o.empty = true, false
 	for o.batch != nil {
 		next := o.batch
 		o.batch = nil
@@ -315,6 +316,27 @@ func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.stats
+}
+
+// Wait waits until all that was accepted has been delivered, at most for a while.
+func (o *Outbox) Wait(ctx context.Context, most time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for t := time.NewTicker(20 * time.Millisecond); ; {
+		o.mu.Lock()
+		empty := o.empty
+		o.mu.Unlock()
+		if empty {
+			t.Stop()
+			return
+		}
+		select {
+		case <-t.C:
+		case <-limited.Done():
+			t.Stop()
+			return
+		}
+	}
 }
 
 // Close lets go of the folder. It is called when Run has returned; what was accepted waits
