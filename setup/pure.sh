@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 module=$(go list -m)
-with_c="$module/(demo/film|demo/render|frames/ffmpeg|frames/framestest[^ ]*|frames/opencv|model/ort[^ ]*|cmd/[^ ]*)"
+with_c="$module/(demo/camera|demo/film|demo/render|frames/ffmpeg|frames/framestest[^ ]*|frames/opencv|model/ort[^ ]*|cmd/[^ ]*)"
 
 pure=$(go list ./... | grep -Evx "$with_c")
 vetted=$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |

@@ -6,11 +6,14 @@ import (
 	"image"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/asticode/go-astiav"
+
+	"github.com/captiond/captiond/frames"
 )
 
-// Encoding is how pictures become an H.264 video in an MP4 file.
+// Encoding is how pictures become an H.264 video.
 type Encoding struct {
 	Width, Height int // of the pictures, even numbers
 	Rate          int // pictures a second
@@ -31,22 +34,34 @@ type Encoder struct {
 	rgb, yuv *astiav.Frame
 	packet   *astiav.Packet
 	pictures int64
-	failed   error // of the writer behind the file
+	take     func(frames.Unit) error // where there is no file
+	failed   error                   // of the writer behind the file
 }
 
 // Create begins a video on w. The same pictures give the same bytes.
 func Create(w io.WriteSeeker, how Encoding) (*Encoder, error) {
+	return create(how, nil, func(e *Encoder) error { return e.openFile(w) })
+}
+
+// Live begins a video without a file: each access unit is handed to take as soon as it can be,
+// in Annex B with the parameter sets before each key picture, its PTS from the first picture
+// on. Its Data are valid until take returns.
+func Live(how Encoding, take func(frames.Unit) error) (*Encoder, error) {
+	return create(how, take, func(*Encoder) error { return nil })
+}
+
+func create(how Encoding, take func(frames.Unit) error, open func(*Encoder) error) (*Encoder, error) {
 	if how.Width < 2 || how.Height < 2 || how.Width%2+how.Height%2 != 0 || how.Rate < 1 {
 		return nil, fmt.Errorf("create video: %dx%d at %d a second cannot be encoded: sizes must be even, the rate at least 1",
 			how.Width, how.Height, how.Rate)
 	}
-	e := &Encoder{how: how, packet: astiav.AllocPacket(), rgb: astiav.AllocFrame(), yuv: astiav.AllocFrame()}
+	e := &Encoder{how: how, take: take, packet: astiav.AllocPacket(), rgb: astiav.AllocFrame(), yuv: astiav.AllocFrame()}
 	err := e.openCodec()
 	if err == nil {
 		err = e.openGraph()
 	}
 	if err == nil {
-		err = e.openFile(w)
+		err = open(e)
 	}
 	if err != nil {
 		e.free()
@@ -67,7 +82,11 @@ func (e *Encoder) openCodec() error {
 	e.codec.SetTimeBase(astiav.NewRational(1, e.how.Rate))
 	e.codec.SetFramerate(astiav.NewRational(e.how.Rate, 1))
 	e.codec.SetThreadCount(1) // the number of threads changes the bytes
-	e.codec.SetFlags(astiav.NewCodecContextFlags(astiav.CodecContextFlagGlobalHeader, astiav.CodecContextFlagBitexact))
+	flags := astiav.NewCodecContextFlags(astiav.CodecContextFlagBitexact)
+	if e.take == nil {
+		flags = flags.Add(astiav.CodecContextFlagGlobalHeader)
+	}
+	e.codec.SetFlags(flags)
 	tag709(e.codec)
 	options := astiav.NewDictionary()
 	defer options.Free()
@@ -75,6 +94,11 @@ func (e *Encoder) openCodec() error {
 	// with it the same pictures give other bytes now and then.
 	if err := set(options, "crf", strconv.Itoa(e.how.CRF), "bf", strconv.Itoa(e.how.BFrames), "mbtree", "0"); err != nil {
 		return err
+	}
+	if e.take != nil {
+		if err := set(options, "preset", "veryfast", "tune", "zerolatency"); err != nil {
+			return err
+		}
 	}
 	if e.how.GOP > 0 {
 		e.codec.SetGopSize(e.how.GOP)
@@ -167,6 +191,12 @@ func (e *Encoder) send(f *astiav.Frame) error {
 		if err != nil {
 			return err
 		}
+		if e.take != nil {
+			if err := e.take(e.unit()); err != nil {
+				return err
+			}
+			continue
+		}
 		e.packet.SetDuration(1)
 		e.packet.RescaleTs(e.codec.TimeBase(), e.stream.TimeBase())
 		e.packet.SetStreamIndex(e.stream.Index())
@@ -176,12 +206,18 @@ func (e *Encoder) send(f *astiav.Frame) error {
 	}
 }
 
+// unit is the packet as an access unit.
+func (e *Encoder) unit() frames.Unit {
+	pts := time.Duration(e.packet.Pts()) * time.Second / time.Duration(e.how.Rate)
+	return frames.Unit{Codec: frames.H264, Data: e.packet.Data(), Key: e.packet.Flags().Has(astiav.PacketFlagKey), Stamp: frames.Stamp{PTS: pts}}
+}
+
 // Close writes what is left and the index, and frees everything; it must be called after a
 // failed Write too. It does not close the
 // writer.
 func (e *Encoder) Close() error {
 	err := e.send(nil)
-	if err == nil {
+	if err == nil && e.take == nil {
 		err = e.format.WriteTrailer()
 	}
 	err = e.explain(err)
