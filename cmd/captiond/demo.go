@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,18 +13,23 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/captiond/captiond/demo/film"
+	"github.com/captiond/captiond/configs"
+	"github.com/captiond/captiond/demo/camera"
 	"github.com/captiond/captiond/demo/world"
-	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/frames/ffmpeg"
-	"github.com/captiond/captiond/frames/worker"
-	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/sinks"
 	"github.com/captiond/captiond/sinks/nats"
 )
 
-// demoScene is the length of a scene of the demo's film, and of its windows.
-const demoScene = 4 * time.Second
+// The demo's camera, and how it is looked at.
+const (
+	demoSource = "shapes"
+	demoScene  = 4 * time.Second
+	demoWindow = 3 * time.Second
+	demoEvery  = 500 * time.Millisecond
+	// demoLeast is the shortest window that is scored: a shorter one shows too little.
+	demoLeast = 1500 * time.Millisecond
+)
 
 // demoOptions are the flags of `captiond demo`.
 type demoOptions struct {
@@ -35,10 +41,10 @@ func newDemo(s streams) *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Caption moving shapes, beside the truth, by way of NATS",
-		Long: `Caption a film of moving shapes, made as you look, and ask about it: starts the embedded
-NATS server with a store in a temporary folder, films the scenes as H.264, captions them with
-the built-in model, and prints what a subscriber receives beside the truth, with the score.`,
+		Short: "Watch a camera that shows moving shapes, beside the truth",
+		Long: `Watch a camera that shows moving shapes: starts an RTSP camera in this process, the daemon
+with its embedded NATS server and a state folder that is gone afterwards, and a subscriber, who
+prints what is said beside the truth, with the score.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.scenes < 1 || o.scenes > 1000 {
@@ -63,41 +69,46 @@ func (t *tool) demo(ctx context.Context, o demoOptions) (err error) {
 		return fmt.Errorf("make demo folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	file := filepath.Join(folder, "shapes.mp4")
-	scenes, err := o.film(file)
-	if err != nil {
-		return err
-	}
 	server, err := t.startServer(filepath.Join(folder, "nats"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	fmt.Fprintf(t.streams.out, "%d scenes of moving shapes, captioned and asked about; this is what a subscriber of %s receives:\n\n",
-		len(scenes), server.URL())
-	return t.demoFilm(ctx, file, scenes, server)
+	ffmpeg.Quiet()
+	shown, err := camera.Start(camera.Options{Scenes: o.film()})
+	if err != nil {
+		return err
+	}
+	t.config.State, t.config.HTTP.Listen, t.config.NATS.URL = folder, "", configs.URL(server.URL())
+	t.config.Model.Caption, t.config.Model.Answer = builtIn, builtIn
+	t.config.Cameras = []configs.Camera{demoCamera(shown.URL())}
+	fmt.Fprintf(t.streams.out, "a camera at %s shows %d scenes of moving shapes, 4 s each;\nthis is what a subscriber of %s is told about windows of up to 3 s:\n\n",
+		shown.URL(), o.scenes, server.URL())
+	return t.demoLive(ctx, shown, server, o.scenes)
 }
 
-// film writes the scenes to a file.
-func (o demoOptions) film(name string) (scenes []*world.Scene, err error) {
-	for s := range world.Scenes(o.seed, world.Options{Duration: demoScene}) {
-		if scenes = append(scenes, s); len(scenes) == o.scenes {
-			break
+// film is the scenes, and the first one again: a scene is over when another begins.
+func (o demoOptions) film() iter.Seq[*world.Scene] {
+	return func(yield func(*world.Scene) bool) {
+		n := 0
+		for s := range world.Scenes(o.seed, world.Options{Duration: demoScene}) {
+			if n++; !yield(s) || n > o.scenes {
+				return
+			}
 		}
 	}
-	file, err := os.Create(name)
-	if err != nil {
-		return nil, fmt.Errorf("write demo film: %w", err)
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	ffmpeg.Quiet()
-	how := ffmpeg.Encoding{Width: 320, Height: 240, Rate: 25, CRF: 23, GOP: 50, BFrames: 2} // as a small camera does
-	_, err = film.Write(file, how, scenes...)
-	return scenes, err
 }
 
-// demoFilm has every scene captioned and one question about it answered.
-func (t *tool) demoFilm(ctx context.Context, file string, scenes []*world.Scene, server *nats.Server) (err error) {
+// demoCamera is configured as a person would, with the gate off: every window counts.
+func demoCamera(url string) configs.Camera {
+	c := configs.DefaultCamera()
+	c.Name, c.URL, c.Window, c.Every, c.Gate.Enabled = demoSource, configs.URL(url), demoWindow, demoEvery, false
+	c.Questions = []configs.Question{{Name: "many", Text: "how many shapes are there?"}}
+	return c
+}
+
+// demoLive runs the camera, the daemon and the subscriber until the scenes are over.
+func (t *tool) demoLive(ctx context.Context, shown *camera.Camera, server *nats.Server, scenes int) (err error) {
 	options := natsOptions(t.config.NATS, t.log)
 	options.Server = server
 	client, err := nats.Dial(options)
@@ -105,122 +116,102 @@ func (t *tool) demoFilm(ctx context.Context, file string, scenes []*world.Scene,
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close(context.WithoutCancel(ctx))) }()
-
-	listening, stop := context.WithCancel(ctx)
+	live, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer end(nil)
+	working.Go(func() {
+		if err := shown.Run(live); err != nil {
+			end(err)
+		}
+	})
+	working.Go(func() {
+		d := &daemon{tool: t, stop: live.Done(), load: func() (configs.Config, []string, error) { return t.config, nil, nil }}
+		if err := d.run(context.WithoutCancel(ctx)); err != nil {
+			end(err)
+		}
+	})
+	board := &scoreboard{out: t.streams.out, camera: shown}
+	over := time.NewTimer(time.Duration(scenes)*demoScene + demoPatience)
+	defer over.Stop()
 	received := make(chan sinks.Event)
-	var listener sync.WaitGroup
-	listener.Go(func() { listen(listening, client, received) })
-	defer listener.Wait()
-	defer stop()
-
-	score := &scoreboard{out: t.streams.out, scenes: scenes}
-	sink := &echo{client, received, score}
-	return t.withVoice(ctx, builtIn, greedy(), func(v pipeline.Voice) error {
-		job := pipeline.Job{Voice: v, Emit: func(e sinks.Event) error { return sink.Publish(ctx, e) }}
-		return t.reader.read(ctx, file, job, talk{clip: func(ctx context.Context, j pipeline.Job, c *worker.Clip) error {
-			if err := j.Caption(ctx, c, frames.Every(frames.Window{End: c.Info().Duration}, demoScene)); err != nil {
+	working.Go(func() { listen(live, client, received) })
+	for board.seen < scenes {
+		select {
+		case e := <-received:
+			if err := board.show(e); err != nil {
 				return err
 			}
-			return score.ask(func(w frames.Window, q string) error { return j.Ask(ctx, c, w, []string{q}) })
-		}})
-	})
-}
-
-// A scoreboard prints what was said beside what is true, and how often they agree.
-type scoreboard struct {
-	out          io.Writer
-	scenes       []*world.Scene
-	right, total int
-}
-
-// ask asks a question about each scene, another kind each time.
-func (b *scoreboard) ask(put func(frames.Window, string) error) error {
-	for i, s := range b.scenes {
-		questions := s.Truth(0, s.Duration).Questions
-		q := questions[i*5%len(questions)]
-		start := time.Duration(i) * demoScene
-		if err := put(frames.Window{Start: start, End: start + demoScene}, q.Text); err != nil {
-			return err
+		case <-over.C:
+			return fmt.Errorf("only %d of %d scenes were captioned in time", board.seen, scenes)
+		case <-live.Done():
+			return context.Cause(live)
 		}
 	}
 	return nil
 }
 
-// show prints an event with its truth.
-func (b *scoreboard) show(e sinks.Event) error {
-	var span sinks.Span
-	var said, question string
-	switch e := e.(type) {
-	case *sinks.Caption:
-		span, said = e.Span, e.Text
-	case *sinks.Answer:
-		span, said, question = e.Span, e.Text, e.Question
-	default:
-		return fmt.Errorf("show event: a %s was received", e.Kind())
-	}
-	start := span.Start.Duration()
-	truth := b.truth(int(start/demoScene), question)
-	b.total++
-	if said == truth {
-		b.right++
-	}
-	at := fmt.Sprintf("%v to %v", start, span.End.Duration())
-	if question != "" {
-		fmt.Fprintf(b.out, "%-12s  asked  %s\n", at, question)
-		at = ""
-	}
-	_, err := fmt.Fprintf(b.out, "%-12s  said   %s\n%-12s  true   %-62s  %d of %d right\n", at, said, "", truth, b.right, b.total)
-	return err
+// demoPatience is how long the start of the daemon may take, and the last caption.
+const demoPatience = 30 * time.Second
+
+// A scoreboard prints what was said beside what is true, and how often they agree.
+type scoreboard struct {
+	out          io.Writer
+	camera       *camera.Camera
+	seen         int // scenes that are over
+	right, total int
 }
 
-// truth is the right caption of a scene, or the right answer.
-func (b *scoreboard) truth(i int, question string) string {
-	s := b.scenes[min(i, len(b.scenes)-1)]
-	truth := s.Truth(0, s.Duration)
+// show prints an event with its truth, where it is about one scene. Cuts tell scenes apart.
+func (b *scoreboard) show(e sinks.Event) error {
+	switch e := e.(type) {
+	case *sinks.Caption:
+		return b.score(e.Span, "", e.Text)
+	case *sinks.Answer:
+		return b.score(e.Span, e.Question, e.Text)
+	case *sinks.Cut:
+		b.seen++
+		_, err := fmt.Fprintln(b.out)
+		return err
+	}
+	return nil
+}
+
+func (b *scoreboard) score(span sinks.Span, question, said string) error {
+	truth, ok := b.camera.Truth(span.StartTime.Time, span.EndTime.Time)
+	if !ok || span.End-span.Start < sinks.SecondsOf(demoLeast) {
+		return nil
+	}
+	right := truth.Caption
 	for _, q := range truth.Questions {
 		if q.Text == question {
-			return q.Answer
+			right = q.Answer
 		}
 	}
-	return truth.Caption
+	b.total++
+	if said == right {
+		b.right++
+	}
+	at := fmt.Sprintf("%.1f to %.1f s", span.Start.Duration().Seconds(), span.End.Duration().Seconds())
+	if question != "" {
+		said, at = question+" "+said, ""
+	}
+	_, err := fmt.Fprintf(b.out, "%-14s  said   %s\n%-14s  true   %-62s  %d of %d right\n", at, said, "", right, b.right, b.total)
+	return err
 }
 
 // listen passes on what a subscriber receives.
 func listen(ctx context.Context, client *nats.Client, received chan<- sinks.Event) {
 	for e, err := range client.Watch(ctx, nats.From{All: true}) {
 		if err != nil {
-			continue // the publisher waits for the event, and says that it did not come
+			continue // written by a later version
 		}
 		select {
 		case received <- e:
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-// An echo publishes events and shows them as the subscriber received them.
-type echo struct {
-	sinks.Sink
-	received <-chan sinks.Event
-	board    *scoreboard
-}
-
-// echoTimeout is how long an event may take through the server in this process.
-const echoTimeout = 10 * time.Second
-
-// Publish implements sinks.Sink.
-func (d *echo) Publish(ctx context.Context, e sinks.Event) error {
-	if err := d.Sink.Publish(ctx, e); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, echoTimeout)
-	defer cancel()
-	select {
-	case got := <-d.received:
-		return d.board.show(got)
-	case <-ctx.Done():
-		return fmt.Errorf("wait for %s to come back: %w", e.Head().ID, ctx.Err())
 	}
 }
 

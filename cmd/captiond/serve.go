@@ -55,10 +55,9 @@ spoken about and published; a second one stops at once, and loses nothing that w
 func (t *tool) checkServe() error {
 	names := map[string]bool{t.config.Model.Caption: true, t.config.Model.Answer: true}
 	for _, c := range t.config.Cameras {
-		for _, name := range []string{c.Caption, c.Answer} {
-			names[name] = names[name] || name != ""
-		}
+		names[c.Caption], names[c.Answer] = true, true
 	}
+	delete(names, "") // that of the section above
 	var problems []error
 	for name := range names {
 		if _, _, err := t.checkpoint(name); err != nil {

@@ -1,0 +1,407 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/captiond/captiond/demo/camera"
+	"github.com/captiond/captiond/sinks"
+	"github.com/captiond/captiond/sinks/nats"
+)
+
+// A process is a daemon of its own, with an embedded NATS server.
+type process struct {
+	cmd  *exec.Cmd
+	log  *lockedBuffer
+	nats string
+	http string
+}
+
+// startProcess runs a daemon on a state folder and a configuration, and waits until it serves.
+func startProcess(t *testing.T, state, config string) *process {
+	t.Helper()
+	p := &process{cmd: exec.CommandContext(t.Context(), decoder, "serve", "-c", config, "--state", state, "--nats-listen", "127.0.0.1:0", "--http", "127.0.0.1:0"), log: new(lockedBuffer)}
+	library, err := filepath.Abs(filepath.Join("..", "..", "lib", "libonnxruntime.so.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Env = []string{"HOME=" + state, "CAPTIOND_MODEL_LIBRARY=" + library}
+	out, err := p.cmd.StderrPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving := make(chan bool)
+	go func() {
+		defer close(serving)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			fmt.Fprintln(p.log, s.Text())
+			if strings.Contains(s.Text(), "captiond serves") {
+				serving <- true
+			}
+		}
+	}()
+	if !<-serving {
+		t.Fatalf("the daemon did not start:\n%s", p.log)
+	}
+	go func() {
+		for range serving { // until the log's end
+		}
+	}()
+	p.nats = find(t, p.log.String(), `nats://127[^\s"]+`)
+	p.http = find(t, p.log.String(), `http://127[^\s"]+`)
+	return p
+}
+
+func find(t *testing.T, text, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindString(text)
+	if found == "" {
+		t.Fatalf("%s is not in:\n%s", pattern, text)
+	}
+	return found
+}
+
+// end signals the daemon and waits for it.
+func (p *process) end(t *testing.T, s syscall.Signal) int {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Error(err)
+	}
+	_ = p.cmd.Wait() // killed, it is an error
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *process) get(t *testing.T, path string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.http+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// receive takes events of a daemon until enough says so.
+func (p *process) receive(t *testing.T, from nats.From, enough func(sinks.Event) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client, err := nats.Dial(nats.Options{URL: p.nats})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close(context.Background()) }()
+	for e, err := range client.Watch(ctx, from) {
+		if err != nil {
+			t.Error(err)
+		}
+		if enough(e) {
+			return
+		}
+	}
+	t.Fatalf("not enough events within a minute:\n%s", p.log)
+}
+
+// configFile writes a configuration with a camera.
+func configFile(t *testing.T, cameras ...string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "captiond.yaml")
+	if err := os.WriteFile(name, []byte("cameras:\n"+strings.Join(cameras, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func shapesCamera(name, url, more string) string {
+	return fmt.Sprintf("  - {name: %s, url: %q, window: 3s, every: 500ms, gate: {enabled: false}%s}\n", name, url, more)
+}
+
+// kill -9 of the daemon, 20 times while live: what was received is there once.
+func TestServeKilled(t *testing.T) {
+	t.Parallel()
+	c := startCamera(t, camera.Options{Scenes: scenes(11)})
+	state, config := t.TempDir(), configFile(t, shapesCamera("door", c.URL(), ""))
+	received := map[string]bool{}
+	for round := range 20 {
+		p := startProcess(t, state, config)
+		n := 0
+		p.receive(t, nats.From{}, func(e sinks.Event) bool {
+			if received[e.Head().ID] {
+				t.Errorf("%s came twice", e.Head().ID)
+			}
+			received[e.Head().ID] = true
+			n++
+			return n > 1+round%4
+		})
+		p.end(t, syscall.SIGKILL)
+	}
+	p := startProcess(t, state, config)
+	stored := map[string]int{}
+	before := time.Now().UnixMilli()
+	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
+		stored[e.Head().ID]++
+		return e.Kind() == sinks.KindCaption && e.Head().Epoch > before
+	})
+	for id := range received {
+		if stored[id] != 1 {
+			t.Errorf("%s is there %d times", id, stored[id])
+		}
+	}
+	if status := p.end(t, syscall.SIGTERM); status != exitDone {
+		t.Errorf("status %d after SIGTERM:\n%s", status, p.log)
+	}
+}
+
+// A decode child that is killed costs its camera a gap, and the other camera nothing.
+func TestServeChildKilled(t *testing.T) {
+	t.Parallel()
+	one, two := startCamera(t, camera.Options{Scenes: scenes(12)}), startCamera(t, camera.Options{Scenes: scenes(13)})
+	p := startProcess(t, t.TempDir(), configFile(t, shapesCamera("one", one.URL(), ""), shapesCamera("two", two.URL(), "")))
+	epochs := map[string]map[int64]int{"one": {}, "two": {}}
+	killed := false
+	var gap *sinks.Gap
+	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
+		if g, ok := e.(*sinks.Gap); ok {
+			gap = g
+		}
+		if e.Kind() != sinks.KindCaption {
+			return false
+		}
+		of := epochs[e.Head().Source]
+		of[e.Head().Epoch]++
+		if !killed && len(epochs["one"]) == 1 && len(epochs["two"]) == 1 {
+			killed = true
+			killChild(t, p.cmd.Process.Pid)
+		}
+		return killed && len(epochs["one"])+len(epochs["two"]) == 3 && epochs["one"][e.Head().Epoch]+epochs["two"][e.Head().Epoch] > 3
+	})
+	if gap == nil || gap.Reason != sinks.GapDisconnected || gap.End-gap.Start > 5000 || len(epochs[gap.Source]) != 2 {
+		t.Errorf("gap %+v, epochs %v", gap, epochs)
+	}
+	if status := p.end(t, syscall.SIGTERM); status != exitDone {
+		t.Errorf("status %d after SIGTERM:\n%s", status, p.log)
+	}
+}
+
+// killChild kills one decode child of a process.
+func killChild(t *testing.T, parent int) {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, child := range bytes.Fields(b) {
+			pid, err := strconv.Atoi(string(child))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatal("no child is there")
+}
+
+// A camera that goes away and comes back: its outage shows within 12 s, and is healed within 15 s.
+func TestServeOutage(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	first, err := camera.Start(camera.Options{Scenes: scenes(14)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- first.Run(ctx) }()
+	address := strings.TrimSuffix(strings.TrimPrefix(first.URL(), "rtsp://"), "/shapes")
+	p := startProcess(t, t.TempDir(), configFile(t, shapesCamera("door", first.URL(), "")))
+	var gone, back time.Time
+	var seen, healed time.Duration
+	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
+		switch e := e.(type) {
+		case *sinks.Caption:
+			if gone.IsZero() {
+				gone = time.Now()
+				stop()
+				<-done
+			}
+		case *sinks.Status:
+			switch {
+			case e.State == sinks.StateStalled && seen == 0:
+				seen = time.Since(gone)
+				back = time.Now()
+				startCamera(t, camera.Options{Address: address, Scenes: scenes(14)})
+			case e.State == sinks.StateLive && !back.IsZero():
+				healed = time.Since(back)
+				return true
+			}
+		}
+		return false
+	})
+	if seen > 12*time.Second || healed > 15*time.Second {
+		t.Errorf("seen after %v, healed %v after the return", seen, healed)
+	}
+	var ready struct {
+		OK      bool
+		Cameras map[string]struct{ State string }
+	}
+	if err := json.Unmarshal([]byte(p.get(t, "/readyz")), &ready); err != nil || !ready.OK || ready.Cameras["door"].State != "live" {
+		t.Errorf("/readyz: %+v, %v", ready, err)
+	}
+	if m := p.get(t, "/metrics"); !strings.Contains(m, `captiond_reconnects_total{source="door"} `) || !strings.Contains(m, "captiond_latency_seconds_count") {
+		t.Errorf("/metrics:\n%s", m)
+	}
+	p.end(t, syscall.SIGTERM)
+}
+
+// A wrong password is a state of its own, and no log or event tells a password.
+func TestServeWrongPassword(t *testing.T) {
+	t.Parallel()
+	const canary = "c%21n@ry#!"
+	c := startCamera(t, camera.Options{Scenes: scenes(15), Username: "viewer", Password: "right"})
+	p := startProcess(t, t.TempDir(), configFile(t,
+		shapesCamera("locked", c.URL(), ", username: viewer, password: '"+canary+"'"), shapesCamera("open", c.URL(), ", username: viewer, password: right")))
+	told := map[string]bool{}
+	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
+		b, err := sinks.Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSilent(t, string(b), canary)
+		if s, ok := e.(*sinks.Status); ok {
+			told[s.Source+" "+string(s.State)] = true
+		}
+		return told["locked wrong-password"] && told["open live"]
+	})
+	checkSilent(t, p.get(t, "/metrics")+p.get(t, "/readyz"), canary)
+	p.end(t, syscall.SIGTERM)
+	checkSilent(t, p.log.String(), canary)
+}
+
+func checkSilent(t *testing.T, text, canary string) {
+	t.Helper()
+	for _, secret := range []string{canary, "c!n@ry", "Authorization"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("a password is told:\n%s", text)
+		}
+	}
+}
+
+// SIGHUP: a camera that is new starts, one that is gone stops, the one that stays does not
+// notice; a broken file changes nothing.
+func TestServeReload(t *testing.T) {
+	t.Parallel()
+	stays, comes, goes := startCamera(t, camera.Options{Scenes: scenes(16)}), startCamera(t, camera.Options{Scenes: scenes(17)}), startCamera(t, camera.Options{Scenes: scenes(18)})
+	config := configFile(t, shapesCamera("stays", stays.URL(), ""), shapesCamera("goes", goes.URL(), ""))
+	p := startProcess(t, t.TempDir(), config)
+	rewrite := func(text string) {
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := map[string]int{}
+	step := 0
+	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
+		what := e.Head().Source + " " + string(e.Kind())
+		if s, ok := e.(*sinks.Status); ok {
+			what = s.Source + " " + string(s.State)
+		}
+		told[what]++
+		switch {
+		case step == 0 && told["stays caption"] > 2 && told["goes caption"] > 2:
+			rewrite("cameras: [{name: stays}]\n")
+			step++
+		case step == 1 && strings.Contains(p.log.String(), "configuration is kept"):
+			rewrite("cameras:\n" + shapesCamera("stays", stays.URL(), "") + shapesCamera("comes", comes.URL(), ""))
+			step++
+		}
+		return step == 2 && told["goes stopped"] == 1 && told["comes caption"] > 1
+	})
+	if told["stays live"] != 1 || told["stays gap"]+told["stays reset"]+told["stays stopped"] != 0 || stays.Sessions() != 1 {
+		t.Errorf("the camera that stays noticed: %v", told)
+	}
+	if status := p.end(t, syscall.SIGTERM); status != exitDone {
+		t.Errorf("status %d after SIGTERM:\n%s", status, p.log)
+	}
+}
+
+func TestServeCheck(t *testing.T) {
+	t.Parallel()
+	good := configFile(t, shapesCamera("door", "rtsp://192.0.2.1/x", ""))
+	if got := captiond(t, "serve", "-c", good, "--check"); got.status != exitDone || !strings.Contains(got.out, "1 cameras") {
+		t.Errorf("%+v", got)
+	}
+	captiond(t, "serve", "-c", configFile(t, shapesCamera("door", "rtsp://192.0.2.1/x", ", captoin: x")), "--check").want(t, exitUsage, "cameras[0].captoin: no such key")
+	captiond(t, "serve", "-c", good, "--check", "--model", "/none").want(t, exitUsage, "/none")
+}
+
+// captiond caption rtsp:// captions until interrupted.
+func TestCaptionCamera(t *testing.T) {
+	t.Parallel()
+	c := startCamera(t, camera.Options{Scenes: scenes(19), Username: "viewer", Password: "s3cret"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, w := io.Pipe()
+	status := make(chan int, 1)
+	log := new(lockedBuffer)
+	go func() {
+		address := strings.Replace(c.URL(), "rtsp://", "rtsp://viewer:s3cret@", 1)
+		status <- captiondTo(t, ctx, nil, w, log, "caption", address, "--every", "2s", "-o", "jsonl")
+		_ = w.Close()
+	}()
+	captions := 0
+	for s := bufio.NewScanner(r); s.Scan(); {
+		e, err := sinks.Decode(s.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind() == sinks.KindCaption {
+			if captions++; captions == 2 {
+				cancel()
+			}
+			if !strings.HasPrefix(e.Head().Source, "live-") {
+				t.Errorf("source %s", e.Head().Source)
+			}
+		}
+		checkSilent(t, s.Text(), "s3cret")
+	}
+	if got := <-status; got != exitInterrupted || captions < 2 {
+		t.Errorf("status %d after %d captions:\n%s", got, captions, log)
+	}
+	checkSilent(t, log.String(), "s3cret")
+}
