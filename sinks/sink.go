@@ -10,3 +10,13 @@ type Sink interface {
 	Publish(ctx context.Context, e Event) error
 	Close(ctx context.Context) error
 }
+
+// RefusedError says that a sink will never take this event as it is: it is too large, say,
+// or has no subject. Others may still be taken; trying this one again is no use.
+type RefusedError struct{ Err error }
+
+// Error implements error.
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+// Unwrap is why.
+func (e *RefusedError) Unwrap() error { return e.Err }

@@ -54,7 +54,7 @@ type Client struct {
 	nc         *nats.Conn
 	js         jetstream.JetStream
 	o          Options
-	found      bool         // the stream is there and fits
+	found      atomic.Bool  // the stream is there and fits
 	duplicates atomic.Int64 // acknowledged as known already
 	problem    atomic.Pointer[error]
 	done       chan struct{} // closed with the connection

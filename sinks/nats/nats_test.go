@@ -335,8 +335,14 @@ func TestLimits(t *testing.T) {
 	big := sinktest.Caption(0)
 	big.Text = strings.Repeat("x", 2<<20)
 	c = dial(t, nats.Options{Server: s, MaxBytes: 1 << 19})
-	if err := c.Publish(t.Context(), big); !errors.Is(err, natsio.ErrMaxPayload) {
+	var refused *sinks.RefusedError
+	if err := c.Publish(t.Context(), big); !errors.Is(err, natsio.ErrMaxPayload) || !errors.As(err, &refused) {
 		t.Errorf("a text of 2 MiB: %v", err)
+	}
+	nowhere := sinktest.Caption(0)
+	nowhere.Source = "a.b"
+	if err := c.Publish(t.Context(), nowhere); !errors.As(err, &refused) {
+		t.Errorf("a source that is no token: %v", err)
 	}
 }
 

@@ -23,16 +23,29 @@ const (
 // Publish stores e in the stream and returns once the server has acknowledged it. It
 // waits Options.Wait at most for a server that is away, and tries again meanwhile. An
 // event whose publish failed may be stored all the same; published again it is the same
-// message, for as long as the stream's duplicate window reaches.
+// message, for as long as the stream's duplicate window reaches. An event that can never
+// be stored is a *sinks.RefusedError. It may be called by several goroutines.
 func (c *Client) Publish(ctx context.Context, e sinks.Event) error {
 	msg, err := c.message(e)
 	if err != nil {
-		return err
+		return &sinks.RefusedError{Err: err}
 	}
-	if err := c.store(ctx, msg); err != nil {
-		return fmt.Errorf("publish %s on %s: %w", e.Kind(), msg.Subject, err)
+	err = c.store(ctx, msg)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("publish %s on %s: %w", e.Kind(), msg.Subject, err)
+	if refused(err) {
+		return &sinks.RefusedError{Err: err}
+	}
+	return err
+}
+
+// refused says whether err is about the message itself. Anything a person could put right on
+// the server, such as a permission or a full stream, is not.
+func refused(err error) bool {
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
+		errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
 }
 
 func (c *Client) message(e sinks.Event) (*nats.Msg, error) {
@@ -70,7 +83,9 @@ func (c *Client) store(ctx context.Context, msg *nats.Msg) error {
 		case !passing(err):
 			return err
 		}
-		c.found = c.found && !errors.Is(err, jetstream.ErrNoStreamResponse)
+		if errors.Is(err, jetstream.ErrNoStreamResponse) {
+			c.found.Store(false)
+		}
 		if !sleep(limited, 50*time.Millisecond) {
 			return c.away(err)
 		}

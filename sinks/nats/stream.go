@@ -25,7 +25,7 @@ func (c *Client) subjects() []string {
 // ensure finds the stream or creates it, once. A stream made by someone else is used as
 // it is, if it takes our subjects.
 func (c *Client) ensure(ctx context.Context) error {
-	if c.found {
+	if c.found.Load() {
 		return nil
 	}
 	s, err := c.js.Stream(ctx, c.Stream())
@@ -38,7 +38,7 @@ func (c *Client) ensure(ctx context.Context) error {
 	if err := c.fits(s.CachedInfo().Config); err != nil {
 		return err
 	}
-	c.found = true
+	c.found.Store(true)
 	return nil
 }
 
