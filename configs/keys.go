@@ -40,26 +40,33 @@ func (k key) text() string {
 }
 
 // keys lists every key that is a single value, in the order of the structs.
-func keys() []key {
-	return keysOf(reflect.ValueOf(Default()), "", false)
-}
+func keys() []key { return keysOf(reflect.ValueOf(Default()), "") }
 
-func keysOf(v reflect.Value, prefix string, lists bool) (ks []key) {
+func keysOf(v reflect.Value, prefix string) (ks []key) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		path := prefix + f.Tag.Get("mapstructure")
 		switch f.Type.Kind() {
 		case reflect.Struct:
-			ks = append(ks, keysOf(v.Field(i), path+".", lists)...)
-			continue
-		case reflect.Slice:
-			if !lists {
-				continue
-			}
+			ks = append(ks, keysOf(v.Field(i), path+".")...)
+		case reflect.Slice: // for the file alone
+		default:
+			ks = append(ks, key{path, f.Tag.Get("usage"), v.Field(i).Interface()})
 		}
-		ks = append(ks, key{path, f.Tag.Get("usage"), v.Field(i).Interface()})
 	}
 	return ks
+}
+
+// known has true for the paths of keys and false for those of sections.
+func known(ks []key) map[string]bool {
+	paths := map[string]bool{}
+	for _, k := range ks {
+		if section, _, inside := strings.Cut(k.path, "."); inside {
+			paths[section] = false
+		}
+		paths[k.path] = true
+	}
+	return paths
 }
 
 // A shortForm is a flag that sets one or more keys; their own flags stand over it.

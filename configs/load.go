@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ import (
 // Load reads the file that --config names, the environment (as os.Environ gives it) and
 // the flags that Flags added to fs and that were set, and validates what they make. The
 // warnings are for the log. The error joins every problem, each beginning with its key,
-// variable or file.
+// variable or file. Passwords are read from their files, and cameras completed. It keeps
+// nothing: called again, as at a SIGHUP, it reads everything anew.
 func Load(fs *pflag.FlagSet, env []string) (c Config, warnings []string, err error) {
 	l := newLoader()
 	if f := fs.Lookup(configFlag); f != nil && f.Value.String() != "" {
@@ -30,13 +32,12 @@ func Load(fs *pflag.FlagSet, env []string) (c Config, warnings []string, err err
 	warnings = l.flags(fs)
 	c = Default()
 	l.decode(&c)
-	c.Cameras = l.list
+	c.Cameras = l.cameras
 	if c.State == "" {
 		c.State = stateFolder(env)
 	}
-	c.NATS.Password = secret(c.NATS.Password, c.NATS.PasswordFile, func(err error) { l.problem("nats.password_file: %w", err) })
-	// A value that could not be read has its default here: no key is blamed twice.
-	l.problems = append(l.problems, l.explain(c.problems())...)
+	l.secret("nats.password_file", &c.NATS.Password, c.NATS.PasswordFile)
+	l.judge(c.problems())
 	if err := errors.Join(l.problems...); err != nil {
 		return Config{}, warnings, err
 	}
@@ -47,11 +48,14 @@ func Load(fs *pflag.FlagSet, env []string) (c Config, warnings []string, err err
 type loader struct {
 	v        *viper.Viper
 	from     map[string]string // by key: the file, variable or flag that set it
+	blamed   map[string]bool   // by key
 	problems []error
-	list     []Camera
+	cameras  []Camera
 }
 
-func newLoader() *loader { return &loader{v: viper.New(), from: map[string]string{}} }
+func newLoader() *loader {
+	return &loader{v: viper.New(), from: map[string]string{}, blamed: map[string]bool{}}
+}
 
 func (l *loader) set(path string, value any, from string) {
 	l.v.Set(path, value)
@@ -62,6 +66,25 @@ func (l *loader) problem(format string, args ...any) {
 	l.problems = append(l.problems, fmt.Errorf(format, args...))
 }
 
+// blame says what is wrong with a key, once: what could not be read has its default, which
+// may be wrong for another reason.
+func (l *loader) blame(path string, err error) {
+	if !l.blamed[path] {
+		l.blamed[path] = true
+		l.problems = append(l.problems, problem{path, err})
+	}
+}
+
+// judge blames keys for their values, and says who set them.
+func (l *loader) judge(ps problems) {
+	for _, p := range ps {
+		if from, ok := l.from[p.path]; ok {
+			p.err = fmt.Errorf("%w (from %s)", p.err, from)
+		}
+		l.blame(p.path, p.err)
+	}
+}
+
 // file reads YAML. Keys are checked here, as they are written: viper would fold their
 // case, split them at dots and pass over empty ones.
 func (l *loader) file(name string) {
@@ -70,24 +93,36 @@ func (l *loader) file(name string) {
 		l.problem("read configuration: %w", err)
 		return
 	}
-	var root map[string]any
+	var document any
 	d := yaml.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
-		l.problem("read configuration %s: %w", name, err)
+	if err := d.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		l.problem("read configuration %s: %s", name, withoutValues(err))
 		return
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		l.problem("read configuration %s: it must be one YAML document", name)
 	}
-	l.list = l.cameras(root["cameras"], name)
-	delete(root, "cameras")
-	known := map[string]bool{}
-	for _, k := range keys() {
-		known[k.path] = true
-		section, _, _ := strings.Cut(k.path, ".")
-		known[section] = known[section] || section == k.path
+	root, ok := document.(map[string]any)
+	if !ok && document != nil {
+		l.problem("read configuration %s: it must be keys and their values", name)
 	}
-	l.section(root, "", name, known)
+	l.items(root, "cameras", name, func(item *loader, value any) error {
+		c, err := item.camera(value, name)
+		l.cameras = append(l.cameras, c)
+		return err
+	})
+	l.section(root, "", name, known(keys()))
+}
+
+// withoutValues is an error of the YAML reader less what it quotes of the file: that may be
+// a password.
+func withoutValues(err error) string {
+	quoted := regexp.MustCompile("(?s) `.*`|(anchor) '.*'|(invalid map key): .*")
+	text := quoted.ReplaceAllString(err.Error(), "$1$2")
+	if text != err.Error() {
+		text += " (text that begins with *, &, !, { or [ must be in quotes)"
+	}
+	return text
 }
 
 // section takes the values of a map. known has true for keys and false for sections.
@@ -95,22 +130,27 @@ func (l *loader) section(m map[string]any, prefix, name string, known map[string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		path := prefix + k
 		isKey, ok := known[path]
-		inner, isMap := m[k].(map[string]any)
+		inner, isSection := m[k].(map[string]any)
+		_, isMap := m[k].(map[any]any) // a key that is not text
 		switch {
 		case !ok || strings.Contains(k, "."):
-			l.problem("%s: no such key (in %s)", path, name)
+			l.blame(path, fmt.Errorf("no such key (in %s)", name))
 		case m[k] == nil:
-			l.problem("%s: has no value: give one, or remove the line (in %s)", path, name)
-		case !isKey && !isMap:
-			l.problem("%s: must be a section of keys (in %s)", path, name)
-		case isKey && isMap:
-			l.problem("%s: must be a value, not a section (in %s)", path, name)
-		case isMap:
+			l.blame(path, noValue(name))
+		case !isKey && !isSection:
+			l.blame(path, fmt.Errorf("must be a section of keys (in %s)", name))
+		case isKey && (isSection || isMap):
+			l.blame(path, fmt.Errorf("must be a value, not a section (in %s)", name))
+		case isSection:
 			l.section(inner, path+".", name, known)
 		default:
 			l.set(path, m[k], name)
 		}
 	}
+}
+
+func noValue(name string) error {
+	return fmt.Errorf("has no value: give one, or remove the line (in %s)", name)
 }
 
 // environment takes every CAPTIOND_ variable: a misspelt one must not be lost silently.
@@ -140,9 +180,8 @@ func (l *loader) flags(fs *pflag.FlagSet) (warnings []string) {
 		if f == nil || !f.Changed {
 			return
 		}
-		if URL(f.Value.String()).secret() {
-			warnings = append(warnings, "--"+flag+
-				": every user of this machine can read a password on a command line: use --credentials-file")
+		if instead := publicSecret(flag, f.Value.String()); instead != "" {
+			warnings = append(warnings, "--"+flag+": every user of this machine can read a password on a command line: use --"+instead)
 		}
 		for _, p := range paths {
 			l.set(p, f.Value.String(), "--"+flag)
@@ -157,30 +196,29 @@ func (l *loader) flags(fs *pflag.FlagSet) (warnings []string) {
 	return warnings
 }
 
+// publicSecret names the flag to take in place of one that shows a password.
+func publicSecret(flag, value string) string {
+	switch {
+	case flag == "nats-password":
+		return "nats-password-file"
+	case URL(value).secret():
+		return "credentials-file"
+	}
+	return ""
+}
+
 func (l *loader) decode(c any) {
 	err := l.v.UnmarshalExact(c, viper.DecodeHook(strictly), func(d *mapstructure.DecoderConfig) {
 		d.WeaklyTypedInput = false
 	})
-	var ps []problem
+	var ps problems
 	for _, e := range leaves(err) {
-		ps = append(ps, problem{e.Name(), e.Unwrap()})
+		ps.check(e.Name(), e.Unwrap())
 	}
 	if err != nil && len(ps) == 0 {
 		l.problem("read configuration: %w", err)
 	}
-	l.problems = append(l.problems, l.explain(ps)...)
-}
-
-// explain adds who set the key, where somebody did.
-func (l *loader) explain(ps []problem) (errs []error) {
-	for _, p := range ps {
-		if from, ok := l.from[p.path]; ok {
-			errs = append(errs, fmt.Errorf("%w (from %s)", p, from))
-		} else {
-			errs = append(errs, p)
-		}
-	}
-	return errs
+	l.judge(ps)
 }
 
 // leaves finds the innermost decode errors: one for each key.

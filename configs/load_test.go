@@ -17,7 +17,7 @@ import (
 // home is an environment in which the state folder is known.
 func home(more ...string) []string { return append([]string{"HOME=/home/anna"}, more...) }
 
-func load(t *testing.T, env []string, args ...string) (Config, []string, error) {
+func load(t testing.TB, env []string, args ...string) (Config, []string, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("captiond", pflag.ContinueOnError)
 	Flags(fs)
@@ -90,7 +90,7 @@ var badFiles = map[string][]string{
 	"yes-no":           {"model.low_memory: must be true or false (from FILE)"},
 	"list":             {"model.caption: must be text: put it in quotes (from FILE)"},
 	"level":            {`log.level: must be debug, info, warn or error, not "verbose" (from FILE)`},
-	"beyond-loopback":  {`nats.listen: must be on the loopback interface, such as 127.0.0.1:4222, not "0.0.0.0:4222", where no username and password are asked for (from FILE)`},
+	"beyond-loopback":  {`nats.listen: must be on the loopback interface, such as 127.0.0.1:4222, not "0.0.0.0:4222", unless nats.username and nats.password_file are set (from FILE)`},
 	"prefix":           {`nats.prefix: must be 1 to 64 letters, digits, _ or -, not "a.*" (from FILE)`},
 	"secret-url":       {"nats.url: must be a URL such as nats://host:4222 (nats, tls, ws or wss) (from FILE)"},
 	"duplicate":        {"read configuration FILE: yaml: unmarshal errors:", `  line 2: mapping key "state" already defined at line 1`},
@@ -150,9 +150,9 @@ func TestPrecedence(t *testing.T) {
 func TestShortForms(t *testing.T) {
 	t.Parallel()
 	c, _, err := load(t, home(), "--model", "a", "--model-answer", "b", "--device", "cpu", "--nats", "nats://h:1",
-		"--precision", "float32", "--credentials-file", "f", "--model-low-memory")
+		"--precision", "float32", "--credentials-file", "f", "--model-low-memory", "--http", "localhost:0")
 	m, n := c.Model, c.NATS
-	if err != nil || m.Caption != "a" || m.Answer != "b" || m.Device != "cpu" || !m.LowMemory || n.URL != "nats://h:1" || n.CredentialsFile != "f" {
+	if err != nil || m.Caption != "a" || m.Answer != "b" || m.Device != "cpu" || !m.LowMemory || n.URL != "nats://h:1" || n.CredentialsFile != "f" || c.HTTP.Listen != "localhost:0" {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
@@ -209,6 +209,10 @@ func TestPasswordOnTheCommandLineIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	_, warnings, err := load(t, home(), "--nats", "nats://anna:hunter2@h:1")
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "--credentials-file") || strings.Contains(warnings[0], "hunter2") {
+		t.Errorf("%q, %v", warnings, err)
+	}
+	_, warnings, err = load(t, home(), "--nats-username", "anna", "--nats-password", "hunter2")
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "--nats-password-file") || strings.Contains(warnings[0], "hunter2") {
 		t.Errorf("%q, %v", warnings, err)
 	}
 	_, warnings, err = load(t, home("CAPTIOND_NATS_URL=nats://anna:hunter2@h:1"))

@@ -22,7 +22,16 @@ func (p problem) Error() string { return p.path + ": " + p.err.Error() }
 
 func (p problem) Unwrap() error { return p.err }
 
-// Validate returns every problem joined, each beginning with its key.
+type problems []problem
+
+func (ps *problems) check(path string, err error) {
+	if err != nil {
+		*ps = append(*ps, problem{path, err})
+	}
+}
+
+// Validate returns every problem joined, each beginning with its key. Of the cameras
+// only the names are compared: Load judges each.
 func (c Config) Validate() error {
 	var errs []error
 	for _, p := range c.problems() {
@@ -31,58 +40,60 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c Config) problems() (ps []problem) {
-	check := func(path string, err error) {
-		if err != nil {
-			ps = append(ps, problem{path, err})
-		}
-	}
+func (c Config) problems() (ps problems) {
 	if c.State == "" {
-		check("state", errors.New("name a folder: STATE_DIRECTORY, XDG_STATE_HOME and HOME are not set either"))
+		ps.check("state", errors.New("name a folder: STATE_DIRECTORY, XDG_STATE_HOME and HOME are not set either"))
 	}
-	c.Model.check(check)
-	c.NATS.check(check)
-	check("decode.max_pixels", atLeast(int64(c.Decode.MaxPixels), 1, "1"))
+	c.Model.check(&ps)
+	c.NATS.check(&ps)
+	ps.check("decode.max_pixels", atLeast(int64(c.Decode.MaxPixels), 1, "1"))
 	// With less the decoder's threads and Go's own reservations do not fit.
-	check("decode.memory", atLeast(int64(c.Decode.Memory), 2<<30, "2GiB"))
-	check("decode.sandbox", oneOf(c.Decode.Sandbox, "strict", "weak"))
-	check("decode.spool", atLeast(int64(c.Decode.Spool), 1<<20, "1MiB"))
-	check("decode.spool_time", atLeast(int64(c.Decode.SpoolTime), int64(time.Second), "1s"))
-	check("log.format", oneOf(c.Log.Format, "text", "json"))
-	check("outbox.max_bytes", atLeast(int64(c.Outbox.MaxBytes), 1<<20, "1MiB"))
-	check("outbox.max_age", atLeast(int64(c.Outbox.MaxAge), int64(time.Minute), "1m"))
-	check("ring.length", atLeast(int64(c.Ring.Length), int64(time.Second), "1s"))
-	check("ring.max_bytes", atLeast(int64(c.Ring.MaxBytes), 1<<20, "1MiB"))
-	if c.HTTP.Listen != "" {
-		check("http.listen", listens(c.HTTP.Listen, false))
+	ps.check("decode.memory", atLeast(int64(c.Decode.Memory), 2<<30, "2GiB"))
+	ps.check("decode.sandbox", oneOf(c.Decode.Sandbox, "strict", "weak"))
+	ps.check("decode.spool", atLeast(int64(c.Decode.Spool), 1<<20, "1MiB"))
+	ps.check("decode.spool_time", atLeast(int64(c.Decode.SpoolTime), int64(time.Second), "1s"))
+	ps.check("log.format", oneOf(c.Log.Format, "text", "json"))
+	ps.check("outbox.max_bytes", atLeast(int64(c.Outbox.MaxBytes), 1<<20, "1MiB"))
+	ps.check("outbox.max_age", atLeast(int64(c.Outbox.MaxAge), int64(time.Minute), "1m"))
+	ps.check("ring.length", atLeast(int64(c.Ring.Length), int64(time.Second), "1s"))
+	ps.check("ring.max_bytes", atLeast(int64(c.Ring.MaxBytes), 1<<20, "1MiB"))
+	ps.check("http.listen", listens(c.HTTP.Listen, false, ": the HTTP server asks for no password"))
+	var names []string
+	for _, camera := range c.Cameras {
+		names = append(names, camera.Name)
 	}
-	return append(ps, uniqueCameras(c.Cameras)...)
+	return append(ps, unique("cameras", names)...)
 }
 
-func (m Model) check(check func(string, error)) {
-	check("model.caption", notEmpty(m.Caption))
-	check("model.answer", notEmpty(m.Answer))
-	check("model.device", oneOf(m.Device, "auto", "cpu", "cuda"))
-	check("model.precision", oneOf(m.Precision, "float32"))
-	check("model.transform", oneOf(m.Transform, "huggingface", "microsoft", "microsoft-vqa"))
-	check("model.threads", atLeast(int64(m.Threads), 0, "0"))
+func (m Model) check(ps *problems) {
+	ps.check("model.caption", notEmpty(m.Caption))
+	ps.check("model.answer", notEmpty(m.Answer))
+	ps.check("model.device", oneOf(m.Device, "auto", "cpu", "cuda"))
+	ps.check("model.precision", oneOf(m.Precision, "float32"))
+	ps.check("model.transform", oneOf(m.Transform, "huggingface", "microsoft", "microsoft-vqa"))
+	ps.check("model.threads", atLeast(int64(m.Threads), 0, "0"))
 }
 
-func (n NATS) check(check func(string, error)) {
+func (n NATS) check(ps *problems) {
 	for _, part := range n.URL.parts() {
-		check("nats.url", natsURL(part))
+		ps.check("nats.url", natsURL(part))
 	}
-	guarded := n.Username != "" && n.Password != ""
-	check("nats.listen", listens(n.Listen, guarded))
-	if n.WebSocket != "" {
-		check("nats.websocket", listens(n.WebSocket, guarded))
+	password := n.Password != "" || n.PasswordFile != ""
+	guarded := n.Username != "" && password
+	if n.Username != "" && !guarded {
+		ps.check("nats.username", errors.New("needs nats.password_file or nats.password"))
 	}
-	if n.MQTT != "" {
-		check("nats.mqtt", listens(n.MQTT, guarded))
+	if password && !guarded {
+		ps.check(passwordKey("nats.", n.PasswordFile), errors.New("needs nats.username"))
 	}
-	check("nats.prefix", subjectToken(n.Prefix))
-	check("nats.retention", atLeast(int64(n.Retention), int64(time.Minute), "1m"))
-	check("nats.max_bytes", atLeast(int64(n.MaxBytes), 1<<20, "1MiB"))
+	const open = ", unless nats.username and nats.password_file are set"
+	ps.check("nats.listen", notEmpty(n.Listen))
+	ps.check("nats.listen", listens(n.Listen, guarded, open))
+	ps.check("nats.websocket", listens(n.WebSocket, guarded, open))
+	ps.check("nats.mqtt", listens(n.MQTT, guarded, open))
+	ps.check("nats.prefix", subjectToken(n.Prefix))
+	ps.check("nats.retention", atLeast(int64(n.Retention), int64(time.Minute), "1m"))
+	ps.check("nats.max_bytes", atLeast(int64(n.MaxBytes), 1<<20, "1MiB"))
 }
 
 func notEmpty(s string) error {
@@ -115,15 +126,26 @@ func natsURL(s string) error {
 	return nil
 }
 
-// listens: nothing listens beyond this machine without credentials.
-func listens(address string, guarded bool) error {
+// passwordKey is the one of the two by which a password was given.
+func passwordKey(prefix, file string) string {
+	if file != "" {
+		return prefix + "password_file"
+	}
+	return prefix + "password"
+}
+
+// listens: nothing listens beyond this machine without credentials. Where there are none,
+// why ends the refusal. "" listens nowhere.
+func listens(address string, guarded bool, why string) error {
+	if address == "" {
+		return nil
+	}
 	host, port, err := net.SplitHostPort(address)
-	n, portErr := strconv.Atoi(port)
-	if err != nil || portErr != nil || n < 0 || n > 65535 {
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 		return fmt.Errorf("must be an address and a port, such as 127.0.0.1:4222, not %q", address)
 	}
-	if ip := net.ParseIP(host); !guarded && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("must be on the loopback interface, such as 127.0.0.1:4222, not %q, where no username and password are asked for", address)
+	if !guarded && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("must be on the loopback interface, such as 127.0.0.1:%s, not %q%s", port, address, why)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (u URL) String() string {
 	for i, part := range parts {
 		parsed, err := url.Parse(part)
 		switch {
-		case err != nil:
+		case err != nil || parsed.Host == "": // a piece of a password with a comma, perhaps
 			parts[i] = "(not a URL)"
 		case parsed.User != nil && parsed.User.Username() != "" && !hasPassword(parsed):
 			// NATS takes a user without a password for a token.
@@ -81,8 +81,8 @@ func (u URL) String() string {
 	return strings.Join(parts, ",")
 }
 
-// GoString is String in quotes: the password stays out of %#v, too.
-func (u URL) GoString() string { return strconv.Quote(u.String()) }
+// Format is String for every verb: fmt would print what lies beneath for a wrong one.
+func (u URL) Format(f fmt.State, verb rune) { format(f, verb, u.String()) }
 
 // LogValue is String.
 func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
@@ -121,11 +121,7 @@ func hasPassword(u *url.URL) bool {
 func strictly(from, to reflect.Type, data any) (any, error) {
 	text, isText := data.(string)
 	switch {
-	case from == to || from.Kind() == reflect.Map:
-		return data, nil
-	case from.Kind() == reflect.Slice && to == reflect.TypeFor[Mask]():
-		return parseMask(data.([]any))
-	case from.Kind() == reflect.Slice && to.Kind() == reflect.Slice:
+	case from == to || from.Kind() == reflect.Map && to.Kind() == reflect.Struct:
 		return data, nil
 	case from.Kind() == reflect.Int && to.Kind() == reflect.Float64:
 		return float64(data.(int)), nil
@@ -210,10 +206,6 @@ func wanted(to reflect.Type) error {
 		return errors.New("must be a whole number")
 	case float64:
 		return errors.New("must be a number")
-	case Mask:
-		return errors.New("must be [x, y, w, h] in parts of the picture")
-	case []Mask, []Question:
-		return errors.New("must be a list")
 	}
 	return errors.New("must be text: put it in quotes")
 }
