@@ -53,105 +53,99 @@ func (m *Metrics) Forget(source string) { m.latency.DeleteLabelValues(source) }
 // snapshot is a collector: it asks for all numbers at once.
 type snapshot struct{ numbers func() Numbers }
 
-// A measure is one number of a camera.
-type measure struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(live.Count) float64
-}
-
-func perSource(name, help string, kind prometheus.ValueType, value func(live.Count) float64) measure {
-	return measure{prometheus.NewDesc("captiond_"+name, help, []string{"source"}, nil), kind, value}
-}
-
-func counted(name, help string, value func(live.Count) int64) measure {
-	return perSource(name, help, prometheus.CounterValue, func(c live.Count) float64 { return float64(value(c)) })
-}
-
-// measures are those of a camera.
-func measures() []measure {
-	return []measure{
-		counted("units_total", "Access units received.", func(c live.Count) int64 { return c.Units }),
-		counted("lost_packets_total", "RTP packets that did not arrive.", func(c live.Count) int64 { return c.LostPackets }),
-		counted("frames_total", "Frames decoded.", func(c live.Count) int64 { return c.Frames }),
-		counted("sampled_frames_total", "Frames looked at.", func(c live.Count) int64 { return c.Sampled }),
-		counted("encoder_runs_total", "Frames encoded.", func(c live.Count) int64 { return c.Encoded }),
-		counted("still_frames_total", "Frames not encoded, because nothing had changed.", func(c live.Count) int64 { return c.Still }),
-		counted("windows_total", "Windows that were complete.", func(c live.Count) int64 { return c.Windows }),
-		counted("decoded_windows_total", "Windows that texts were generated about.", func(c live.Count) int64 { return c.Begun }),
-		counted("texts_total", "Texts generated.", func(c live.Count) int64 { return c.Generated }),
-		counted("gaps_total", "Stretches that were not seen.", func(c live.Count) int64 { return c.Gaps }),
-		counted("cuts_total", "Changes of the picture.", func(c live.Count) int64 { return c.Cuts }),
-		counted("reconnects_total", "Sessions that ended.", func(c live.Count) int64 { return c.Reconnects }),
-		perSource("queue_letters", "Frames, windows and events that wait for the model.", prometheus.GaugeValue, func(c live.Count) float64 { return float64(c.Waiting) }),
-		perSource("stride_seconds", "From one window to the next.", prometheus.GaugeValue, func(c live.Count) float64 { return c.Stride.Seconds() }),
-		perSource("clock_error_seconds", "Bound of the error of event times.", prometheus.GaugeValue, func(c live.Count) float64 { return c.ClockError.Seconds() }),
-	}
-}
-
-var (
-	descEvents  = prometheus.NewDesc("captiond_events_total", "Events that are safe, by kind.", []string{"source", "kind"}, nil)
-	descDropped = prometheus.NewDesc("captiond_dropped_total", "What was dropped, by what and why.", []string{"source", "what", "reason"}, nil)
-	descAge     = prometheus.NewDesc("captiond_last_frame_age_seconds", "Since a frame was decoded.", []string{"source"}, nil)
-	descState   = prometheus.NewDesc("captiond_camera_state", "1 for the state that a camera is in.", []string{"source", "state"}, nil)
-
-	descBytes      = prometheus.NewDesc("captiond_outbox_bytes", "Events that wait on the disk.", nil, nil)
-	descWait       = prometheus.NewDesc("captiond_outbox_oldest_seconds", "How long the first of them has waited.", nil, nil)
-	descDelivered  = prometheus.NewDesc("captiond_delivered_total", "Events that the broker has.", nil, nil)
-	descOutbox     = prometheus.NewDesc("captiond_outbox_dropped_total", "Events dropped from the outbox, by reason.", []string{"reason"}, nil)
-	descDuplicates = prometheus.NewDesc("captiond_duplicates_total", "Deliveries that the broker knew already.", nil, nil)
-	descRing       = prometheus.NewDesc("captiond_ring_bytes", "Features that are remembered.", nil, nil)
-	descStretch    = prometheus.NewDesc("captiond_stride_stretch_ratio", "By how much strides are longer than asked for.", nil, nil)
-)
-
 // Describe implements prometheus.Collector: what there is depends on the cameras.
 func (snapshot) Describe(chan<- *prometheus.Desc) {}
+
+// A reading is one number as it is told.
+type reading struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      float64
+	labels     prometheus.Labels
+}
 
 // Collect implements prometheus.Collector.
 func (s snapshot) Collect(out chan<- prometheus.Metric) {
 	n := s.numbers()
+	all := n.readings()
 	for source, c := range n.Cameras {
-		collectCamera(out, source, c)
+		for _, r := range cameraReadings(c) {
+			if r.labels == nil {
+				r.labels = prometheus.Labels{}
+			}
+			r.labels["source"] = source
+			all = append(all, r)
+		}
 	}
-	count := func(d *prometheus.Desc, v int64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	for _, r := range all {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("captiond_"+r.name, r.help, nil, r.labels), r.kind, r.value)
 	}
-	gauge := func(d *prometheus.Desc, v float64) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
-	}
-	gauge(descBytes, float64(n.Outbox.Bytes))
+}
+
+func count(name, help string, n int64) reading {
+	return reading{name, help, prometheus.CounterValue, float64(n), nil}
+}
+
+func gauge(name, help string, v float64) reading {
+	return reading{name, help, prometheus.GaugeValue, v, nil}
+}
+
+func (r reading) with(labels prometheus.Labels) reading {
+	r.labels = labels
+	return r
+}
+
+func (n Numbers) readings() []reading {
 	wait := 0.0
 	if !n.Outbox.Oldest.IsZero() {
 		wait = time.Since(n.Outbox.Oldest).Seconds()
 	}
-	gauge(descWait, wait)
-	count(descDelivered, n.Outbox.Delivered)
-	count(descOutbox, n.Outbox.Dropped, "limits")
-	count(descOutbox, n.Outbox.Corrupt, "corrupt")
-	count(descDuplicates, n.Duplicates)
-	gauge(descRing, float64(n.RingBytes))
-	gauge(descStretch, float64(n.Stretch))
+	const dropped = "Events dropped from the outbox, by reason."
+	return []reading{
+		gauge("outbox_bytes", "Events that wait on the disk.", float64(n.Outbox.Bytes)),
+		gauge("outbox_oldest_seconds", "How long the first of them has waited.", wait),
+		count("delivered_total", "Events that the broker has.", n.Outbox.Delivered),
+		count("outbox_dropped_total", dropped, n.Outbox.Dropped).with(prometheus.Labels{"reason": "limits"}),
+		count("outbox_dropped_total", dropped, n.Outbox.Corrupt).with(prometheus.Labels{"reason": "corrupt"}),
+		count("duplicates_total", "Deliveries that the broker knew already.", n.Duplicates),
+		gauge("ring_bytes", "Features that are remembered.", float64(n.RingBytes)),
+		gauge("stride_stretch_ratio", "By how much strides are longer than asked for.", float64(n.Stretch)),
+	}
 }
 
-func collectCamera(out chan<- prometheus.Metric, source string, c live.Count) {
-	for _, m := range measures() {
-		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(c), source)
+// cameraReadings are those of a camera; all have its source as a label.
+func cameraReadings(c live.Count) []reading {
+	const dropped = "What was dropped, by what and why."
+	all := []reading{
+		count("units_total", "Access units received.", c.Units),
+		count("lost_packets_total", "RTP packets that did not arrive.", c.LostPackets),
+		count("frames_total", "Frames decoded.", c.Frames),
+		count("sampled_frames_total", "Frames looked at.", c.Sampled),
+		count("encoder_runs_total", "Frames encoded.", c.Encoded),
+		count("still_frames_total", "Frames not encoded, because nothing had changed.", c.Still),
+		count("windows_total", "Windows that were complete.", c.Windows),
+		count("decoded_windows_total", "Windows that texts were generated about.", c.Begun),
+		count("texts_total", "Texts generated.", c.Generated),
+		count("gaps_total", "Stretches that were not seen.", c.Gaps),
+		count("cuts_total", "Changes of the picture.", c.Cuts),
+		count("reconnects_total", "Sessions that ended.", c.Reconnects),
+		count("dropped_total", dropped, c.DroppedSamples).with(prometheus.Labels{"what": "frames", "reason": "overload"}),
+		count("dropped_total", dropped, c.DroppedWindows).with(prometheus.Labels{"what": "windows", "reason": "overload"}),
+		count("dropped_total", dropped, c.DroppedUnits).with(prometheus.Labels{"what": "units", "reason": "overload"}),
+		count("dropped_total", dropped, c.Skipped).with(prometheus.Labels{"what": "frames", "reason": "damaged"}),
+		count("dropped_total", dropped, c.Unsaid).with(prometheus.Labels{"what": "events", "reason": "outbox"}),
+		gauge("queue_letters", "Frames, windows and events that wait for the model.", float64(c.Waiting)),
+		gauge("stride_seconds", "From one window to the next.", c.Stride.Seconds()),
+		gauge("clock_error_seconds", "Bound of the error of event times.", c.ClockError.Seconds()),
 	}
 	for kind, n := range c.Events {
-		out <- prometheus.MustNewConstMetric(descEvents, prometheus.CounterValue, float64(n), source, string(kind))
-	}
-	for _, d := range []struct {
-		what, reason string
-		n            int64
-	}{
-		{"frames", "overload", c.DroppedSamples}, {"windows", "overload", c.DroppedWindows}, {"events", "outbox", c.Unsaid},
-	} {
-		out <- prometheus.MustNewConstMetric(descDropped, prometheus.CounterValue, float64(d.n), source, d.what, d.reason)
+		all = append(all, count("events_total", "Events that are safe, by kind.", n).with(prometheus.Labels{"kind": string(kind)}))
 	}
 	if !c.LastFrame.IsZero() {
-		out <- prometheus.MustNewConstMetric(descAge, prometheus.GaugeValue, time.Since(c.LastFrame).Seconds(), source)
+		all = append(all, gauge("last_frame_age_seconds", "Since a frame was decoded.", time.Since(c.LastFrame).Seconds()))
 	}
 	if c.State != "" {
-		out <- prometheus.MustNewConstMetric(descState, prometheus.GaugeValue, 1, source, string(c.State))
+		all = append(all, gauge("camera_state", "1 for the state that a camera is in.", 1).with(prometheus.Labels{"state": string(c.State)}))
 	}
+	return all
 }

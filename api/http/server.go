@@ -79,7 +79,14 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 	if err != nil {
 		err = s.Close()
 	}
-	<-ended
+	return errors.Join(err, closed(<-ended))
+}
+
+// closed is nil where a server ended because it was asked to.
+func closed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
 	return err
 }
 

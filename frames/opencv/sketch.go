@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"image"
 	"runtime"
-	"sync"
 
 	"gocv.io/x/gocv"
 
@@ -21,9 +20,6 @@ import (
 // Eye makes sketches. Its zero value is ready, and may be used by any number of goroutines.
 type Eye struct{}
 
-// oneThread leaves the cores to inference: a sketch is little work.
-var oneThread = sync.OnceFunc(func() { C.captiond_one_thread() })
-
 // blur is the standard deviation of the Gaussian over the cells: what takes the noise of a
 // dark camera out of a picture of 240 pixels, and leaves things of a few cells.
 const blur = 1.15
@@ -31,7 +27,7 @@ const blur = 1.15
 // Sketch makes a picture small: means over areas, then a Gaussian. It holds native memory
 // only while it works.
 func (Eye) Sketch(img *image.RGBA) (frames.Sketch, error) {
-	oneThread()
+	C.captiond_one_thread() // the cores are for inference: a sketch is little work
 	w, h := img.Rect.Dx(), img.Rect.Dy()
 	if w <= 0 || h <= 0 {
 		return frames.Sketch{}, errors.New("sketch picture: it is empty")

@@ -106,7 +106,7 @@ func newAttendant(c Camera, stats *Stats, apart func(before, after *model.Featur
 	a := &attendant{Camera: c, stats: stats, inbox: newInbox(stats, c.Load), epoch: now}
 	a.teller = newTeller(c, stats, now)
 	stats.stride.Store(int64(c.Every))
-	a.speaker = newSpeaker(a.Camera, stats, a.inbox, a.teller, apart)
+	a.speaker = &speaker{Camera: a.Camera, stats: stats, inbox: a.inbox, teller: a.teller, apart: apart, stretch: -1}
 	return a
 }
 

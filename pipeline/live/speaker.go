@@ -41,10 +41,6 @@ type said struct {
 	count int64         // windows since that said the same
 }
 
-func newSpeaker(c Camera, stats *Stats, in *inbox, t *teller, apart func(before, after *model.Features) float64) *speaker {
-	return &speaker{Camera: c, stats: stats, inbox: in, teller: t, stretch: -1, apart: apart}
-}
-
 // run works until the inbox is closed and empty, or ctx ends. What fails is one window: the
 // next may succeed.
 func (s *speaker) run(ctx context.Context) {
@@ -147,35 +143,44 @@ func (s *speaker) trim(start time.Duration) {
 // texts generates what is said about a window: the image's keys and values are computed once
 // for all prompts of a model.
 func (s *speaker) texts(ctx context.Context, w window) error {
-	shared := s.Answer.Name == s.Caption.Name
-	var questions []Question
-	if shared {
-		questions = s.Questions
+	talks := []talk{{voice: s.Caption, caption: true}}
+	if s.Answer.Name == s.Caption.Name {
+		talks[0].questions = s.Questions
+	} else if len(s.Questions) > 0 {
+		talks = append(talks, talk{voice: s.Answer, which: 1, questions: s.Questions})
 	}
-	err := s.voice(ctx, w, s.Caption, 0, true, questions)
-	if err == nil && !shared && len(s.Questions) > 0 {
-		err = s.voice(ctx, w, s.Answer, 1, false, s.Questions)
+	for _, t := range talks {
+		if err := s.talk(ctx, w, t); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
-// voice has one model caption, answer, or both.
-func (s *speaker) voice(ctx context.Context, w window, v pipeline.Voice, which int, caption bool, questions []Question) error {
-	span, fs := s.span(w, v, which)
-	p, err := v.Begin(ctx, fs)
+// A talk is what one model says about a window.
+type talk struct {
+	voice     pipeline.Voice
+	which     int // of a look's features
+	caption   bool
+	questions []Question
+}
+
+func (s *speaker) talk(ctx context.Context, w window, t talk) error {
+	span, fs := s.span(w, t)
+	p, err := t.voice.Begin(ctx, fs)
 	if err != nil {
 		return fmt.Errorf("begin window: %w", err)
 	}
 	defer p.Close()
-	if caption {
-		speech, err := v.Say(ctx, p, v.Request.Prompt, w.since)
+	if t.caption {
+		speech, err := t.voice.Say(ctx, p, t.voice.Request.Prompt, w.since)
 		if err != nil {
 			return fmt.Errorf("caption window: %w", err)
 		}
 		s.publish(ctx, w, "", &sinks.Caption{Span: span, Speech: speech})
 	}
-	for _, q := range questions {
-		speech, err := v.Say(ctx, p, q.Text, w.since)
+	for _, q := range t.questions {
+		speech, err := t.voice.Say(ctx, p, q.Text, w.since)
 		if err != nil {
 			return fmt.Errorf("answer %s: %w", q.Name, err)
 		}
@@ -185,7 +190,7 @@ func (s *speaker) voice(ctx context.Context, w window, v pipeline.Voice, which i
 }
 
 // span is the window as an event states it, and the features of the frames it shows.
-func (s *speaker) span(w window, v pipeline.Voice, which int) (sinks.Span, []*model.Features) {
+func (s *speaker) span(w window, t talk) (sinks.Span, []*model.Features) {
 	span := sinks.Span{
 		Start: sinks.SecondsOf(w.Start), End: sinks.SecondsOf(w.End),
 		StartTime: sinks.At(w.start), EndTime: sinks.At(w.end), Clock: w.clock, ClockErrorMS: w.err.Milliseconds(),
@@ -195,9 +200,9 @@ func (s *speaker) span(w window, v pipeline.Voice, which int) (sinks.Span, []*mo
 		pts[i] = l.pts
 	}
 	var fs []*model.Features
-	sampler := frames.Sampler{Samples: max(v.Samples, 1)}
+	sampler := frames.Sampler{Samples: max(t.voice.Samples, 1)}
 	for _, i := range sampler.Pick(w.Window, pts) {
-		fs = append(fs, s.looks[i].fs[which])
+		fs = append(fs, s.looks[i].fs[t.which])
 		span.Frames = append(span.Frames, sinks.SecondsOf(s.looks[i].used))
 	}
 	return span, fs

@@ -12,7 +12,8 @@ import (
 type Stats struct {
 	units, lostPackets, frames, sampled, encoded, still   atomic.Int64
 	begun, generated, published, unsaid                   atomic.Int64
-	droppedSamples, droppedWindows, gaps, cuts            atomic.Int64
+	droppedSamples, droppedWindows, droppedUnits, skipped atomic.Int64
+	gaps, cuts                                            atomic.Int64
 	reconnects, ignoredClocks, waiting, stride, windowsIn atomic.Int64
 
 	mu      sync.Mutex
@@ -34,6 +35,7 @@ type Count struct {
 	Windows, Begun, Generated      int64 // complete; of these given to the model; texts
 	Published, Unsaid              int64 // events made safe, and lost
 	DroppedSamples, DroppedWindows int64 // because the model was busy
+	DroppedUnits, Skipped          int64 // because the decoder was; and frames that were damaged
 	Gaps, Cuts, Reconnects         int64
 	IgnoredClocks                  int64 // camera times that were not plausible, this session
 	Waiting                        int64 // letters in the inbox
@@ -65,6 +67,7 @@ func (s *Stats) Count() Count {
 		Windows: s.windowsIn.Load(), Begun: s.begun.Load(), Generated: s.generated.Load(),
 		Published: s.published.Load(), Unsaid: s.unsaid.Load(),
 		DroppedSamples: s.droppedSamples.Load(), DroppedWindows: s.droppedWindows.Load(),
+		DroppedUnits: s.droppedUnits.Load(), Skipped: s.skipped.Load(),
 		Gaps: s.gaps.Load(), Cuts: s.cuts.Load(), Reconnects: s.reconnects.Load(),
 		IgnoredClocks: s.ignoredClocks.Load(), Waiting: s.waiting.Load(), Stride: time.Duration(s.stride.Load()),
 		State: s.state, Detail: s.detail, Epoch: s.epoch, Clock: s.clock, ClockError: s.err, LastFrame: s.last,

@@ -27,7 +27,8 @@ type watch struct {
 	last    time.Duration // of the frame on screen, in its epoch
 	step    time.Duration // usual time between frames, smoothed
 	skipped int64         // damaged frames so far
-	dropped int64         // units so far
+	dropped int64         // units that gaps have told of
+	counted int64         // units that are counted
 	sketch  *frames.Sketch
 	began   time.Time
 	good    time.Duration // for how long frames have been seen
@@ -75,6 +76,11 @@ func (w *watch) frame(ctx context.Context, seen frames.Seen) error {
 		w.gap(at, seen.Skipped)
 	default:
 		w.step += (at - w.last - w.step) / 8
+	}
+	w.stats.skipped.Add(seen.Skipped - w.skipped)
+	if dropped := w.backlog.lost(); dropped > w.counted {
+		w.stats.droppedUnits.Add(dropped - w.counted)
+		w.counted = dropped
 	}
 	w.now, w.last, w.skipped, w.good = e, at, seen.Skipped, time.Since(w.began)
 	w.past, w.seen, w.left = e.id, at, time.Now()
