@@ -32,9 +32,10 @@ type process struct {
 }
 
 // startProcess runs a daemon on a state folder and a configuration, and waits until it serves.
-func startProcess(t *testing.T, state, config string) *process {
+func startProcess(t *testing.T, state, config string, more ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), decoder, "serve", "-c", config, "--state", state, "--nats-listen", "127.0.0.1:0", "--http", "127.0.0.1:0"), log: new(lockedBuffer)}
+	args := append([]string{"serve", "-c", config, "--state", state, "--nats-listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, more...)
+	p := &process{cmd: exec.CommandContext(t.Context(), decoder, args...), log: new(lockedBuffer)}
 	library, err := filepath.Abs(filepath.Join("..", "..", "lib", "libonnxruntime.so.1"))
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,9 @@ func startProcess(t *testing.T, state, config string) *process {
 		for range serving { // until the log's end
 		}
 	}()
-	p.nats = find(t, p.log.String(), `nats://127[^\s"]+`)
+	if len(more) == 0 {
+		p.nats = find(t, p.log.String(), `nats://127[^\s"]+`)
+	}
 	p.http = find(t, p.log.String(), `http://127[^\s"]+`)
 	return p
 }
@@ -358,6 +361,61 @@ func TestServeReload(t *testing.T) {
 	if status := p.end(t, syscall.SIGTERM); status != exitDone {
 		t.Errorf("status %d after SIGTERM:\n%s", status, p.log)
 	}
+}
+
+// The broker is killed and comes back: decoding goes on, and every event arrives once, in order.
+func TestServeBrokerAway(t *testing.T) {
+	t.Parallel()
+	c := startCamera(t, camera.Options{Scenes: scenes(20)})
+	store := t.TempDir()
+	server, err := nats.Start(nats.ServerOptions{StoreDir: store, Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := server.URL()
+	p := startProcess(t, t.TempDir(), configFile(t, shapesCamera("door", c.URL(), "")), "--nats", url)
+	p.nats = url
+	waitCaptions(t, p, 5)
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	waitCaptions(t, p, 25)
+	server, err = nats.Start(nats.ServerOptions{StoreDir: store, Listen: strings.TrimPrefix(url, "nats://")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	next, captions := map[int64]int64{}, 0
+	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
+		h := e.Head()
+		if h.Seq != next[h.Epoch] {
+			t.Errorf("epoch %d: number %d after %d", h.Epoch, h.Seq, next[h.Epoch]-1)
+		}
+		next[h.Epoch] = h.Seq + 1
+		if e.Kind() == sinks.KindCaption {
+			captions++
+		}
+		return captions >= 30
+	})
+	p.end(t, syscall.SIGTERM)
+}
+
+// waitCaptions waits until a daemon has made so many captions safe.
+func waitCaptions(t *testing.T, p *process, n int) {
+	t.Helper()
+	for begun := time.Now(); time.Since(begun) < time.Minute; <-time.After(100 * time.Millisecond) {
+		m := regexp.MustCompile(`captiond_events_total{kind="caption",source="door"} (\d+)`).FindStringSubmatch(p.get(t, "/metrics"))
+		if m != nil {
+			if have, err := strconv.Atoi(m[1]); err == nil && have >= n {
+				return
+			}
+		}
+	}
+	t.Fatalf("no %d captions within a minute:\n%s", n, p.log)
 }
 
 func TestServeCheck(t *testing.T) {

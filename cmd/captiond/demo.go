@@ -57,8 +57,34 @@ prints what is said beside the truth, with the score.`,
 			return t.demo(cmd.Context(), o)
 		},
 	}
+	cmd.AddCommand(newDemoCamera(s))
 	cmd.Flags().IntVar(&o.scenes, "scenes", 8, "number of scenes, 4 s each")
 	cmd.Flags().Uint64Var(&o.seed, "seed", 1, "which scenes")
+	return cmd
+}
+
+// newDemoCamera is the demo's camera alone, for daemons elsewhere.
+func newDemoCamera(s streams) *cobra.Command {
+	var listen string
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "camera",
+		Short: "Be a camera that shows moving shapes, until interrupted",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ffmpeg.Quiet()
+			c, err := camera.Start(camera.Options{Address: listen, Scenes: world.Scenes(seed, world.Options{Duration: demoScene})})
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintln(s.out, c.URL()); err != nil {
+				return err
+			}
+			return errors.Join(c.Run(cmd.Context()), cmd.Context().Err())
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8554", "address of the RTSP server; it asks for no password")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "which scenes")
 	return cmd
 }
 

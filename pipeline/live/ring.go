@@ -21,6 +21,7 @@ type Look struct {
 type Ring struct {
 	length time.Duration
 	most   int64
+	size   func(*model.Features) int64
 
 	mu    sync.Mutex
 	bytes int64
@@ -29,7 +30,7 @@ type Ring struct {
 
 // NewRing is an empty one.
 func NewRing(length time.Duration, bytes int64) *Ring {
-	return &Ring{length: length, most: bytes, looks: make(map[string][]Look)}
+	return &Ring{length: length, most: bytes, size: (*model.Features).Bytes, looks: make(map[string][]Look)}
 }
 
 // Add remembers a look that comes after the source's others.
@@ -37,7 +38,7 @@ func (r *Ring) Add(source string, l Look) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	looks := r.looks[source]
-	r.bytes += cost(looks, l)
+	r.bytes += r.cost(looks, l)
 	r.looks[source] = append(looks, l)
 	for len(r.looks[source]) > 1 && l.Wall.Sub(r.looks[source][0].Wall) > r.length {
 		r.forget(source)
@@ -48,16 +49,16 @@ func (r *Ring) Add(source string, l Look) {
 }
 
 // cost is what a look adds to those before: a still frame shares its features with the last.
-func cost(before []Look, l Look) (bytes int64) {
+func (r *Ring) cost(before []Look, l Look) (bytes int64) {
 	var last Look
 	if len(before) > 0 {
 		last = before[len(before)-1]
 	}
 	if l.Caption != last.Caption {
-		bytes += l.Caption.Bytes()
+		bytes += r.size(l.Caption)
 	}
 	if l.Answer != l.Caption && l.Answer != last.Answer {
-		bytes += l.Answer.Bytes()
+		bytes += r.size(l.Answer)
 	}
 	return bytes
 }
@@ -76,12 +77,12 @@ func (r *Ring) oldest() (source string) {
 // forget drops a source's first look. What it shares with the second is paid by that.
 func (r *Ring) forget(source string) {
 	looks := r.looks[source]
-	r.bytes -= cost(nil, looks[0])
+	r.bytes -= r.cost(nil, looks[0])
 	if len(looks) == 1 {
 		delete(r.looks, source)
 		return
 	}
-	r.bytes += cost(nil, looks[1]) - cost(looks[:1], looks[1])
+	r.bytes += r.cost(nil, looks[1]) - r.cost(looks[:1], looks[1])
 	r.looks[source] = slices.Delete(looks, 0, 1)
 }
 
