@@ -124,7 +124,7 @@ func checkAccepted(t *testing.T, dir string, accepted map[int64]bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
-		if ok, err := box.deliver(ctx, b); err != nil || !ok {
+		if ok, err := box.round(ctx, b); err != nil || !ok {
 			break
 		}
 	}

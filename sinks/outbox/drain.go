@@ -2,85 +2,75 @@ package outbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/captiond/captiond/sinks"
 )
 
-// Broker takes events away; *nats.Client implements it. Held are the ids that a subject holds
-// of what was published since a time.
+// Broker takes events away; *nats.Client implements it. Both are called by several goroutines
+// at a time. A *sinks.RefusedError of Publish drops the event; any other error is tried again
+// until it passes. Held are the ids that a subject holds of what was published since a time.
 type Broker interface {
 	Publish(ctx context.Context, e sinks.Event) error
 	Held(ctx context.Context, subject string, since time.Time) (map[string]bool, error)
 }
 
 const (
-	// trusted is how long a broker knows by itself that it has an id: an hour, with a margin.
+	// trusted is how long a broker knows by itself that it has an id: an hour, with a margin
+	// that is longer than a round takes.
 	trusted = 50 * time.Minute
-	// saveEvery is how many deliveries may be repeated after a crash.
-	saveEvery   = 64
-	firstPause  = 100 * time.Millisecond // after a failure
-	longPause   = 5 * time.Second
-	lookAround  = time.Second // with nothing to do
-	heldMargin  = time.Minute
-	headFile    = "delivered.json"
-	headFileNew = headFile + ".new"
+	// windowSize is how many events are on their way at once, sources how many of them side
+	// by side.
+	windowSize, sources = 64, 8
+	// roundTime is after how long a round looks at the limits again, publishTime and heldTime
+	// how long the broker may take for one answer.
+	roundTime, publishTime, heldTime = 10 * time.Second, 30 * time.Second, 2 * time.Minute
+
+	firstPause = 100 * time.Millisecond // after a failure
+	longPause  = 5 * time.Second
+	lookAround = time.Second // with nothing to do
+	heldMargin = time.Minute // that the broker's clock may be before ours
 )
 
-// head is how far the events have been delivered. It is written to a file now and then: what
-// is delivered again after a crash has the same ids.
-type head struct {
-	Segment int64   `json:"segment"` // number of the one that is read
-	Offset  int64   `json:"offset"`  // of the next record in it
-	Losses  []*loss `json:"losses,omitempty"`
+// progress is how far the delivery is. From head to place, what waits is in the window.
+type progress struct {
+	head   head
+	window []*entry
+	place  position // of the record to read next
+	reader reader
 
-	file    *os.File // the segment
-	unsaved int
-	held    map[string]map[string]bool // ids by subject, for what waited long
+	held    map[string]held // by subject, for what waited long
+	changed int             // deliveries since the head was saved
+	warned  time.Time       // that events are dropped
 }
 
-func (h *head) closeFile() error {
-	if h.file == nil {
-		return nil
-	}
-	err := h.file.Close()
-	h.file = nil
-	return err
+// An entry is a record on its way to the broker.
+type entry struct {
+	record
+	at      position
+	head    *sinks.Header
+	event   sinks.Event
+	done    bool
+	refused error // why it will never be delivered
 }
 
-// loadHead reads how far an earlier process came. A file that cannot be read costs repeated
-// deliveries.
-func (o *Outbox) loadHead() error {
-	data, err := os.ReadFile(filepath.Join(o.o.Dir, headFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+func newEntry(rec record, at position) *entry {
+	event, err := sinks.Decode(rec.event)
+	if err != nil { // a later version wrote it
+		return &entry{record: rec, at: at, head: headOf(rec.event), refused: err}
 	}
-	if err == nil {
-		err = json.Unmarshal(data, &o.head)
-	}
-	if err != nil {
-		o.o.Logger.Warn("outbox forgot how far it was: events are delivered again", "err", err)
-		o.head = head{}
-	}
-	return nil
+	return &entry{record: rec, at: at, head: event.Head(), event: event}
 }
 
-func (o *Outbox) saveHead() error {
-	data, err := json.Marshal(&o.head)
-	if err != nil {
-		return err
-	}
-	name := filepath.Join(o.o.Dir, headFileNew)
-	if err := os.WriteFile(name, data, 0o600); err != nil {
-		return err
-	}
-	o.head.unsaved = 0
-	return os.Rename(name, filepath.Join(o.o.Dir, headFile))
+// held is what a subject held of what was published since a time.
+type held struct {
+	since time.Time
+	ids   map[string]bool
 }
 
 // Run delivers events until ctx ends, oldest first, each until the broker has it. Its error
@@ -88,51 +78,225 @@ func (o *Outbox) saveHead() error {
 func (o *Outbox) Run(ctx context.Context, to Broker) error {
 	pause := firstPause
 	for ctx.Err() == nil {
-		o.shrink()
-		delivered, err := o.deliver(ctx, to)
-		wait := time.Duration(0)
+		delivered, err := o.round(ctx, to)
+		o.note(ctx, err)
 		switch {
 		case err != nil:
-			wait, pause = pause, min(2*pause, longPause)
+			o.held = nil // what was under way may have arrived
+			o.rest(ctx, pause, nil)
+			pause = min(2*pause, longPause)
 		case !delivered:
-			wait = lookAround
+			o.save()
+			o.rest(ctx, lookAround, o.more)
 		default:
 			pause = firstPause
 		}
-		o.note(ctx, err)
-		if wait > 0 {
-			o.rest(ctx, wait, err != nil)
+	}
+	o.save()
+	return context.Cause(ctx)
+}
+
+// round delivers what the window holds, and says whether there was anything.
+func (o *Outbox) round(ctx context.Context, to Broker) (bool, error) {
+	if err := o.shrink(); err != nil {
+		return false, err
+	}
+	if err := o.fill(windowSize); err != nil {
+		return false, err
+	}
+	o.settle()
+	if err := o.tell(ctx, to); err != nil {
+		return false, err
+	}
+	if len(o.window) == 0 {
+		return false, nil
+	}
+	err := o.deliver(ctx, to)
+	o.settle()
+	return true, err
+}
+
+// fill reads until n events are in the window, or all that there are.
+func (o *Outbox) fill(n int) error {
+	for len(o.window) < n {
+		rec, at, err := o.read()
+		if errors.Is(err, errEnd) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read outbox: %w", err)
+		}
+		o.window = append(o.window, newEntry(rec, at))
+	}
+	return nil
+}
+
+// deliver publishes the window, source beside source.
+func (o *Outbox) deliver(ctx context.Context, to Broker) error {
+	if err := o.passHeld(ctx, to); err != nil {
+		return err
+	}
+	d := delivery{to: to, until: time.Now().Add(roundTime)}
+	var group errgroup.Group
+	group.SetLimit(sources)
+	for _, row := range rows(o.window) {
+		group.Go(func() error { return d.send(ctx, row) })
+	}
+	return group.Wait()
+}
+
+// delivery is one round's.
+type delivery struct {
+	to     Broker
+	until  time.Time
+	failed atomic.Bool // the broker is away: nothing else is begun
+}
+
+// rows are the events of each source that can be delivered now, in order: none that comes
+// after one that was refused, since a gap is between them.
+func rows(window []*entry) [][]*entry {
+	row := make(map[string]int)
+	var all [][]*entry
+	for _, e := range window {
+		i, known := row[e.head.Source]
+		switch {
+		case e.done, known && i < 0:
+		case e.refused != nil:
+			row[e.head.Source] = -1
+		case !known:
+			row[e.head.Source] = len(all)
+			all = append(all, []*entry{e})
+		default:
+			all[i] = append(all[i], e)
 		}
 	}
-	if err := o.saveHead(); err != nil {
-		o.o.Logger.Warn("outbox cannot note how far it is", "err", err)
+	return all
+}
+
+// send publishes events of one source one after another.
+func (d *delivery) send(ctx context.Context, row []*entry) error {
+	for _, e := range row {
+		if d.failed.Load() || time.Now().After(d.until) {
+			return nil
+		}
+		err := publish(ctx, d.to, e.event)
+		if refused := new(sinks.RefusedError); errors.As(err, &refused) {
+			e.refused = err
+			return nil
+		}
+		if err != nil {
+			d.failed.Store(true)
+			return err
+		}
+		e.done = true
 	}
-	return context.Cause(ctx)
+	return nil
+}
+
+func publish(ctx context.Context, to Broker, e sinks.Event) error {
+	limited, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	return to.Publish(limited, e)
+}
+
+// passHeld passes over what waited so long that the broker may have it without knowing, and
+// has it.
+func (o *Outbox) passHeld(ctx context.Context, to Broker) error {
+	for _, e := range o.window {
+		if e.done || e.refused != nil || time.Since(e.accepted) < trusted {
+			continue
+		}
+		has, err := o.has(ctx, to, e.event, e.accepted)
+		if err != nil {
+			return err
+		}
+		e.done = has
+	}
+	return nil
+}
+
+// has says whether the broker holds an event that it was given after a time, if at all.
+func (o *Outbox) has(ctx context.Context, to Broker, e sinks.Event, after time.Time) (bool, error) {
+	subject, err := sinks.Subject(o.o.Prefix, e)
+	if err != nil {
+		return false, nil //nolint:nilerr // the broker refuses it with the same reason
+	}
+	since := after.Add(-heldMargin)
+	known, asked := o.held[subject]
+	if !asked || since.Before(known.since) {
+		limited, cancel := context.WithTimeout(ctx, heldTime)
+		defer cancel()
+		ids, err := to.Held(limited, subject, since)
+		if err != nil {
+			return false, fmt.Errorf("ask what %s holds: %w", subject, err)
+		}
+		if o.held == nil {
+			o.held = make(map[string]held)
+		}
+		known = held{since, ids}
+		o.held[subject] = known
+	}
+	return known.ids[e.Head().ID], nil
+}
+
+// settle takes what is delivered, or never will be, off the front of the window.
+func (o *Outbox) settle() {
+	for len(o.window) > 0 {
+		switch e := o.window[0]; {
+		case e.done:
+			o.count(func(s *Stats) { s.Delivered++ })
+		case e.refused != nil:
+			o.o.Logger.Error("outbox drops an event that cannot be delivered", "source", e.head.Source, "id", e.head.ID, "err", e.refused)
+			o.count(func(s *Stats) { s.Refused++ })
+			o.lose(e)
+		default:
+			o.move()
+			return
+		}
+		o.pop()
+	}
+	if len(o.held) > 0 && o.reader.end {
+		o.held = nil
+	}
+	o.move()
+}
+
+// pop takes the first event out of the window.
+func (o *Outbox) pop() {
+	e := o.window[0]
+	o.window = o.window[1:]
+	o.changed++
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i, err := idOf(e.head); err == nil {
+		delete(o.ids, i)
+	}
+	for _, s := range o.segments {
+		if s.number == e.at.Segment {
+			s.waiting--
+		}
+	}
 }
 
 // note logs that deliveries fail, and that they succeed again.
 func (o *Outbox) note(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
 	o.mu.Lock()
 	away := o.stats.Away
 	o.stats.Away = err != nil
 	o.mu.Unlock()
 	switch {
-	case err != nil && !away && ctx.Err() == nil:
+	case err != nil && !away:
 		o.o.Logger.Warn("events wait in the outbox", "err", err)
 	case err == nil && away:
 		o.o.Logger.Info("events leave the outbox again")
 	}
 }
 
-// rest waits, after a failure for all of the time, else until something is accepted.
-func (o *Outbox) rest(ctx context.Context, d time.Duration, failed bool) {
-	if !failed && o.head.unsaved > 0 {
-		_ = o.saveHead() // the next time may do
-	}
-	more := o.more
-	if failed {
-		more = nil
-	}
+// rest waits for a while, or until there is more.
+func (o *Outbox) rest(ctx context.Context, d time.Duration, more <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -140,160 +304,4 @@ func (o *Outbox) rest(ctx context.Context, d time.Duration, failed bool) {
 	case <-more:
 	case <-ctx.Done():
 	}
-}
-
-// deliver delivers one event, if one waits: a gap for what was lost before the rest.
-func (o *Outbox) deliver(ctx context.Context, to Broker) (bool, error) {
-	if len(o.head.Losses) > 0 {
-		if err := to.Publish(ctx, o.head.Losses[0].gap()); err != nil {
-			return false, err
-		}
-		o.head.Losses = o.head.Losses[1:]
-		return true, o.saveHead()
-	}
-	rec, ok := o.next()
-	if !ok {
-		return false, nil
-	}
-	if err := o.send(ctx, to, rec); err != nil {
-		return false, err
-	}
-	o.advance(rec.size)
-	o.count(func(s *Stats) { s.Delivered++ })
-	return true, nil
-}
-
-// send publishes an event, unless it waited so long that the broker may have it without
-// knowing, and has it.
-func (o *Outbox) send(ctx context.Context, to Broker, rec record) error {
-	e, err := sinks.Decode(rec.event)
-	if err != nil { // a later version wrote it
-		o.o.Logger.Error("outbox holds what it cannot read", "err", err)
-		o.count(func(s *Stats) { s.Corrupt++ })
-		return nil
-	}
-	if time.Since(rec.accepted) < trusted {
-		o.head.held = nil
-		return to.Publish(ctx, e)
-	}
-	subject, err := sinks.Subject(o.o.Prefix, e)
-	if err != nil {
-		return err
-	}
-	held, known := o.head.held[subject]
-	if !known {
-		if held, err = to.Held(ctx, subject, rec.accepted.Add(-heldMargin)); err != nil {
-			return fmt.Errorf("ask what %s holds: %w", subject, err)
-		}
-		if o.head.held == nil {
-			o.head.held = make(map[string]map[string]bool)
-		}
-		o.head.held[subject] = held
-	}
-	if held[e.Head().ID] {
-		return nil
-	}
-	return to.Publish(ctx, e)
-}
-
-// next reads the first record that waits.
-func (o *Outbox) next() (record, bool) {
-	for {
-		s, more := o.current()
-		if s.number == 0 {
-			o.drained()
-			return record{}, false
-		}
-		rec, err := o.read(s)
-		switch {
-		case err == nil:
-			o.count(func(s *Stats) { s.Oldest = rec.accepted })
-			return rec, true
-		case errors.Is(err, errCorrupt):
-			o.corrupt(err)
-			o.advance(rec.size)
-		case !more: // the end, for now
-			o.drained()
-			return record{}, false
-		default:
-			if s.size > o.head.Offset || !errors.Is(err, errEnd) {
-				o.corrupt(err) // a torn end
-			}
-			o.remove()
-		}
-	}
-}
-
-// drained notes that nothing waits, unless something has just been accepted.
-func (o *Outbox) drained() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.stats.Oldest = time.Time{}
-	n := len(o.segments)
-	o.empty = !o.writing && (n == 0 || n == 1 && o.segments[0].number == o.head.Segment && o.segments[0].size == o.head.Offset)
-}
-
-// current is the segment that the head is in, and whether others follow or it is complete.
-// Its number is 0 where there is none.
-func (o *Outbox) current() (segment, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.segments) == 0 {
-		return segment{}, false
-	}
-	first := *o.segments[0]
-	if first.number != o.head.Segment {
-		_ = o.head.closeFile()
-		if o.head.Segment != 0 && first.number < o.head.Segment {
-			// it was delivered, and could not be deleted
-			first.size = 0
-		}
-		o.head.Offset, o.head.Segment = 0, first.number
-	}
-	return first, len(o.segments) > 1 || o.file == nil && !o.writing
-}
-
-func (o *Outbox) read(s segment) (record, error) {
-	if o.head.file == nil {
-		f, err := os.Open(o.path(s.number))
-		if err != nil {
-			return record{}, err
-		}
-		o.head.file = f
-	}
-	return readRecord(o.head.file, o.head.Offset, s.size)
-}
-
-// advance goes on to the next record.
-func (o *Outbox) advance(size int64) {
-	o.head.Offset += size
-	if o.head.unsaved++; o.head.unsaved >= saveEvery {
-		if err := o.saveHead(); err != nil {
-			o.o.Logger.Warn("outbox cannot note how far it is", "err", err)
-		}
-	}
-}
-
-// remove deletes the first segment, which is done with.
-func (o *Outbox) remove() {
-	_ = o.head.closeFile()
-	o.mu.Lock()
-	s := o.segments[0]
-	o.segments = o.segments[1:]
-	o.stats.Bytes -= s.size
-	o.mu.Unlock()
-	if err := os.Remove(o.path(s.number)); err != nil {
-		o.o.Logger.Warn("outbox cannot delete a segment", "err", err)
-	}
-}
-
-func (o *Outbox) corrupt(err error) {
-	o.o.Logger.Error("outbox has lost an event", "segment", o.head.Segment, "offset", o.head.Offset, "err", err)
-	o.count(func(s *Stats) { s.Corrupt++ })
-}
-
-func (o *Outbox) count(change func(*Stats)) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	change(&o.stats)
 }

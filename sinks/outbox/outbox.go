@@ -1,25 +1,24 @@
 // Package outbox keeps events on the disk until a broker has them. An event that Publish has
 // returned for survives kill -9, and power loss where the disk keeps its word; Run delivers
-// them in order, oldest first, for as long as it takes. Ids make a delivery that is repeated
-// the same delivery.
+// them oldest first, those of a source in order, for as long as it takes. Ids make a delivery
+// that is repeated the same delivery.
 //
 // The folder holds segments, each a file of records that is only appended to and deleted when
-// all of it has been delivered; every start begins a new one, so that a torn end is never
-// written to. A record is its length (4 bytes, big-endian), the CRC-32C of what follows (4),
-// the time of its acceptance in Unix milliseconds (8), and the event's JSON. What does not
-// have its checksum is not delivered, and counted.
+// all of it has been delivered; every start begins a new one. A record is its length (4 bytes,
+// big-endian), the CRC-32C of the length and of what follows (4), the time of its acceptance
+// in Unix milliseconds (8), and the event's JSON. What does not have its checksum is passed
+// over and counted, and what comes after it is found again. How far the delivery is stands in
+// a file of its own; that it lags costs deliveries that are repeated.
 package outbox
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -31,8 +30,8 @@ import (
 // line says.
 type Options struct {
 	Dir      string
-	MaxBytes int64         // 1 GiB; beyond it the oldest segment is dropped, and a gap tells
-	MaxAge   time.Duration // 24 h; what waited longer is dropped, and a gap tells
+	MaxBytes int64         // 1 GiB; beyond it Run drops the oldest segments, and gaps tell
+	MaxAge   time.Duration // 24 h; what waited longer Run drops, and gaps tell
 	Segment  int64         // bytes at which a segment is full: 8 MiB
 	Prefix   string        // of the subjects: captiond
 	Logger   *slog.Logger  // none
@@ -57,46 +56,58 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Outbox is an open folder. Publish may be called by any number of goroutines, Run by one.
+// Outbox is an open folder. Publish and Stats may be called by any number of goroutines, Run
+// by one.
 type Outbox struct {
-	o    Options
-	lock *os.File
-	more chan struct{} // something has been accepted
+	o      Options
+	lock   *os.File
+	create func(name string) (file, error)
+	more   chan struct{} // something has been accepted
+
+	turn chan struct{} // held by who writes: it guards the two below
+	file file          // the last segment, or nil
+	next int64         // number of the next one
 
 	mu       sync.Mutex
-	segments []*segment // ascending; the last one is written to where file is not nil
-	file     *os.File
-	batch    *batch // gathers records while another is written
-	writing  bool
-	idle     *sync.Cond // not writing
+	segments []*segment    // ascending
+	ids      map[id]*batch // of what waits; nil for what is safe already
+	batch    *batch        // gathers records while another is written
 	closed   bool
-	empty    bool // all that was accepted has been delivered
-	stats    Stats
+	stats    Stats // without what the segments tell
 
-	head head // owned by Run
+	progress // owned by Run
 }
 
-// Stats is how things stand.
+// Stats is how things stand. Counts begin with Open.
 type Stats struct {
 	Bytes     int64     // on the disk
-	Oldest    time.Time // acceptance of the first event that waits; zero for none
+	Waiting   int       // events that are not delivered
+	Oldest    time.Time // acceptance of the first of them; zero for none
 	Delivered int64
 	Dropped   int64 // beyond the limits
-	Corrupt   int64 // records that could not be read
+	Refused   int64 // dropped because the broker will never take them
+	Corrupt   int64 // stretches and records that could not be read
 	Away      bool  // the last delivery failed
 }
 
-// A segment is a file of records.
-type segment struct {
-	number int64
-	size   int64 // of it that is safe
+// id is an event's.
+type id [16]byte
+
+// idOf is the id of a sealed event.
+func idOf(h *sinks.Header) (i id, err error) {
+	if n, err := hex.Decode(i[:], []byte(h.ID[:min(len(h.ID), 2*len(i))])); err != nil || 2*n != len(h.ID) || n != len(i) {
+		return id{}, errors.New("it is not sealed")
+	}
+	return i, nil
 }
 
 // A batch is the records that one fsync makes safe.
 type batch struct {
-	data []byte
-	done chan struct{}
-	err  error
+	begun time.Time
+	ids   []id
+	data  []byte
+	done  chan struct{}
+	err   error // once done
 }
 
 // ErrLocked says that another process uses the folder.
@@ -108,20 +119,31 @@ var errClosed = errors.New("the outbox is closed")
 // maxEvent is the largest event that is accepted, in bytes: a broker takes 1 MiB.
 const maxEvent = 512 << 10
 
-// Open opens or makes a folder, for one process at a time.
-func Open(options Options) (_ *Outbox, err error) {
-	o := &Outbox{o: options.withDefaults(), more: make(chan struct{}, 1)}
-	o.idle = sync.NewCond(&o.mu)
-	if err := os.MkdirAll(o.o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open outbox: %w", err)
+// Open opens or makes a folder, for one process at a time. What cannot be read of what it
+// holds is logged and counted, and keeps nothing else from being delivered.
+func Open(options Options) (*Outbox, error) {
+	o := &Outbox{
+		o: options.withDefaults(), create: createFile, more: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		ids: make(map[id]*batch),
 	}
-	if o.lock, err = lock(filepath.Join(o.o.Dir, "lock")); err != nil {
+	if err := o.open(); err != nil {
 		return nil, fmt.Errorf("open outbox %s: %w", o.o.Dir, err)
 	}
-	if err := errors.Join(o.list(), o.loadHead()); err != nil {
-		return nil, errors.Join(fmt.Errorf("open outbox %s: %w", o.o.Dir, err), o.lock.Close())
-	}
 	return o, nil
+}
+
+func (o *Outbox) open() (err error) {
+	if err := os.MkdirAll(o.o.Dir, 0o700); err != nil {
+		return err
+	}
+	if o.lock, err = lock(filepath.Join(o.o.Dir, "lock")); err != nil {
+		return err
+	}
+	o.loadHead()
+	if err := o.restore(); err != nil {
+		return errors.Join(err, o.lock.Close())
+	}
+	return nil
 }
 
 func lock(name string) (*os.File, error) {
@@ -139,220 +161,158 @@ func lock(name string) (*os.File, error) {
 	return f, nil
 }
 
-const suffix = ".segment"
-
-// list finds the segments that earlier processes left.
-func (o *Outbox) list() error {
-	entries, err := os.ReadDir(o.o.Dir)
+// Publish accepts a sealed event: it returns when the event is on the disk, whether the broker
+// is there or not. Callers at the same time share one fsync. An event that waits already is
+// not accepted a second time. A full disk is an error, and no longer one when there is room;
+// an event that is no good is a *sinks.RefusedError. The end of ctx does not interrupt what is
+// being written.
+func (o *Outbox) Publish(ctx context.Context, e sinks.Event) error {
+	err := ctx.Err()
+	if err == nil {
+		err = o.accept(e)
+	}
 	if err != nil {
+		return fmt.Errorf("accept %s of %s: %w", e.Kind(), e.Head().Source, err)
+	}
+	return nil
+}
+
+func (o *Outbox) accept(e sinks.Event) error {
+	i, data, err := o.encode(e)
+	if err != nil {
+		return &sinks.RefusedError{Err: err}
+	}
+	b, err := o.join(i, data)
+	if b == nil {
 		return err
 	}
-	for _, e := range entries {
-		number, err := strconv.ParseInt(strings.TrimSuffix(e.Name(), suffix), 10, 64)
-		if err != nil || !strings.HasSuffix(e.Name(), suffix) {
-			continue
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		o.segments = append(o.segments, &segment{number, info.Size()})
-		o.stats.Bytes += info.Size()
+	select {
+	case <-b.done:
+	case o.turn <- struct{}{}:
+		o.commit(b)
+		<-o.turn
 	}
-	slices.SortFunc(o.segments, func(a, b *segment) int { return int(a.number - b.number) })
-	return nil
+	<-b.done
+	return b.err
 }
 
-func (o *Outbox) path(number int64) string {
-	return filepath.Join(o.o.Dir, fmt.Sprintf("%012d%s", number, suffix))
-}
-
-// Publish accepts a sealed event: it returns when the event is on the disk. Callers at the
-// same time share one fsync. A full disk is an error, and no longer one when there is room.
-func (o *Outbox) Publish(_ context.Context, e sinks.Event) error {
-	record, err := o.encode(e)
+func (o *Outbox) encode(e sinks.Event) (id, []byte, error) {
+	i, err := idOf(e.Head())
 	if err != nil {
-		return fmt.Errorf("accept %s of %s: %w", e.Kind(), e.Head().Source, err)
+		return i, nil, err
 	}
-	if err := o.accept(record); err != nil {
-		return fmt.Errorf("accept %s of %s: %w", e.Kind(), e.Head().Source, err)
-	}
-	return nil
-}
-
-func (o *Outbox) encode(e sinks.Event) ([]byte, error) {
 	if _, err := sinks.Subject(o.o.Prefix, e); err != nil {
-		return nil, err
+		return i, nil, err
 	}
 	data, err := sinks.Encode(e)
-	if err != nil {
-		return nil, err
+	if err == nil && len(data) > maxEvent {
+		err = fmt.Errorf("it has %d bytes, %d at most", len(data), maxEvent)
 	}
-	if len(data) > maxEvent {
-		return nil, fmt.Errorf("it has %d bytes, %d at most", len(data), maxEvent)
-	}
-	return appendRecord(nil, time.Now(), data), nil
+	return i, data, err
 }
 
-// accept joins the batch that gathers, or writes one.
-func (o *Outbox) accept(record []byte) error {
+// join adds an event to the batch that gathers, and returns the batch that it is in: none
+// where the event is safe already.
+func (o *Outbox) join(i id, event []byte) (*batch, error) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.closed {
-		o.mu.Unlock()
-		return errClosed
+		return nil, errClosed
 	}
+	if b, known := o.ids[i]; known {
+		return b, nil
+	}
+	now := time.Now()
 	if o.batch == nil {
-		o.batch = &batch{done: make(chan struct{})}
+		o.batch = &batch{begun: now, done: make(chan struct{})}
 	}
 	b := o.batch
-	b.data = append(b.data, record...)
-	if o.writing {
-		o.mu.Unlock()
-		<-b.done
-		return b.err
-	}
-	o.writing, o.empty = true, false
-	for o.batch != nil {
-		next := o.batch
+	b.data = appendRecord(b.data, now, event)
+	b.ids = append(b.ids, i)
+	o.ids[i] = b
+	return b, nil
+}
+
+// commit writes a batch, unless someone else did. The caller has the turn.
+func (o *Outbox) commit(b *batch) {
+	o.mu.Lock()
+	mine := b != nil && o.batch == b
+	if mine {
 		o.batch = nil
-		o.mu.Unlock()
-		next.err = o.write(next.data)
-		close(next.done)
-		o.mu.Lock()
 	}
-	o.writing = false
-	o.idle.Broadcast()
 	o.mu.Unlock()
+	if !mine {
+		return
+	}
+	if b.err = o.write(b); b.err != nil {
+		o.forget(b)
+	}
+	close(b.done)
 	select {
 	case o.more <- struct{}{}:
 	default:
 	}
-	return b.err
 }
 
-// write makes records safe at the end of the last segment. After a failure nobody knows what
-// the disk holds beyond what was safe before: the next write begins another segment.
-func (o *Outbox) write(data []byte) error {
-	s, err := o.room(int64(len(data)))
-	if err != nil {
-		return err
-	}
-	_, err = o.file.WriteAt(data, s.size)
-	if err == nil {
-		err = o.file.Sync()
-	}
-	if err != nil {
-		_ = o.file.Truncate(s.size) // gives the space back; what stays would be repeated, not wrong
-		return errors.Join(err, o.endSegment())
-	}
+// forget notes that a batch is not safe.
+func (o *Outbox) forget(b *batch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s.size += int64(len(data))
-	o.stats.Bytes += int64(len(data))
-	return nil
+	for _, i := range b.ids {
+		delete(o.ids, i)
+	}
 }
 
-// room is the segment that the next records go to.
-func (o *Outbox) room(n int64) (*segment, error) {
-	if o.file != nil && o.last().size > 0 && o.last().size+n > o.o.Segment {
-		if err := o.endSegment(); err != nil {
-			return nil, err
-		}
-	}
-	if o.file == nil {
-		if err := o.beginSegment(); err != nil {
-			return nil, err
-		}
-	}
-	return o.last(), nil
-}
-
-func (o *Outbox) last() *segment {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.segments[len(o.segments)-1]
-}
-
-func (o *Outbox) beginSegment() error {
-	o.mu.Lock()
-	number := o.head.Segment // the number of one that is gone is not used again
-	if n := len(o.segments); n > 0 {
-		number = max(number, o.segments[n-1].number)
-	}
-	number++
-	o.mu.Unlock()
-	f, err := os.OpenFile(o.path(number), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := syncDir(o.o.Dir); err != nil {
-		return errors.Join(err, f.Close(), os.Remove(o.path(number)))
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.file = f
-	o.segments = append(o.segments, &segment{number: number})
-	return nil
-}
-
-func (o *Outbox) endSegment() error {
-	o.mu.Lock()
-	f := o.file
-	o.file = nil
-	o.mu.Unlock()
-	return f.Close()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// Stats is how things stand. It may be called at any time.
+// Stats is how things stand.
 func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.stats
+	s := o.stats
+	for _, segment := range o.segments {
+		s.Bytes += segment.size
+		s.Waiting += segment.waiting
+	}
+	return s
+}
+
+func (o *Outbox) count(change func(*Stats)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	change(&o.stats)
 }
 
 // Wait waits until all that was accepted has been delivered, at most for a while.
 func (o *Outbox) Wait(ctx context.Context, most time.Duration) {
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	for t := time.NewTicker(20 * time.Millisecond); ; {
-		o.mu.Lock()
-		empty := o.empty
-		o.mu.Unlock()
-		if empty {
-			t.Stop()
-			return
-		}
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	for o.Stats().Waiting > 0 {
 		select {
 		case <-t.C:
 		case <-limited.Done():
-			t.Stop()
 			return
 		}
 	}
 }
 
-// Close lets go of the folder. It is called when Run has returned; what was accepted waits
-// there for the next process.
+// Close writes what is being accepted and lets go of the folder. It is called when Run has
+// returned; what was accepted waits there for the next process.
 func (o *Outbox) Close(context.Context) error {
 	o.mu.Lock()
+	again := o.closed
 	o.closed = true
-	for o.writing {
-		o.idle.Wait()
-	}
-	f := o.file
-	o.file = nil
+	b := o.batch
 	o.mu.Unlock()
-	var err error
-	if f != nil {
-		err = f.Close()
+	if again {
+		return nil
 	}
-	return errors.Join(err, o.head.closeFile(), o.lock.Close())
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
+	o.commit(b)
+	var err error
+	if o.file != nil {
+		err = o.endSegment()
+	}
+	return errors.Join(err, o.closeFile(), o.lock.Close())
 }
