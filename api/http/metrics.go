@@ -102,10 +102,12 @@ func (n Numbers) readings() []reading {
 	}
 	const dropped = "Events dropped from the outbox, by reason."
 	return []reading{
-		gauge("outbox_bytes", "Events that wait on the disk.", float64(n.Outbox.Bytes)),
+		gauge("outbox_events", "Events that wait on the disk.", float64(n.Outbox.Waiting)),
+		gauge("outbox_bytes", "The disk that the outbox takes.", float64(n.Outbox.Bytes)),
 		gauge("outbox_oldest_seconds", "How long the first of them has waited.", wait),
 		count("delivered_total", "Events that the broker has.", n.Outbox.Delivered),
 		count("outbox_dropped_total", dropped, n.Outbox.Dropped).with(prometheus.Labels{"reason": "limits"}),
+		count("outbox_dropped_total", dropped, n.Outbox.Refused).with(prometheus.Labels{"reason": "refused"}),
 		count("outbox_dropped_total", dropped, n.Outbox.Corrupt).with(prometheus.Labels{"reason": "corrupt"}),
 		count("duplicates_total", "Deliveries that the broker knew already.", n.Duplicates),
 		gauge("ring_bytes", "Features that are remembered.", float64(n.RingBytes)),

@@ -258,7 +258,9 @@ func TestServeOutage(t *testing.T) {
 			if gone.IsZero() {
 				gone = time.Now()
 				stop()
-				<-done
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
 			}
 		case *sinks.Status:
 			switch {

@@ -58,11 +58,7 @@ func isCamera(input string) bool {
 
 // captionCamera captions a camera until ctx ends. It is tried again and again, as the daemon
 // does, but for what only a person can put right.
-func (o captionOptions) captionCamera(ctx context.Context, t *tool, address string, v pipeline.Voice, out sinks.Sink) error {
-	config, err := cameraAt(address, o)
-	if err != nil {
-		return err
-	}
+func (t *tool) captionCamera(ctx context.Context, config configs.Camera, v pipeline.Voice, out sinks.Sink) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	camera := live.Camera{
@@ -87,8 +83,9 @@ func (o captionOptions) captionCamera(ctx context.Context, t *tool, address stri
 	return live.Run(ctx, nil, camera, new(live.Stats))
 }
 
-// cameraAt is the camera at an address, which may hold a user and a password.
-func cameraAt(address string, o captionOptions) (configs.Camera, error) {
+// cameraAt is the camera at an address, which may hold a user and a password, in windows that
+// follow one another.
+func cameraAt(address string, every time.Duration) (configs.Camera, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return configs.Camera{}, usageError{errors.New("read camera address: it must be like rtsp://192.0.2.10/stream1")}
@@ -100,6 +97,6 @@ func cameraAt(address string, o captionOptions) (configs.Camera, error) {
 		u.User = nil
 	}
 	c.URL, c.Name = configs.URL(u.String()), liveSource(u.String())
-	c.Window, c.Every = o.every, o.every
+	c.Window, c.Every = every, every
 	return c, nil
 }

@@ -107,7 +107,7 @@ func (d *daemon) checkNATS(ctx context.Context) http.Check {
 // checkOutbox: events that wait are no fault as long as they have room.
 func (d *daemon) checkOutbox() http.Check {
 	s := d.outbox.Stats()
-	return http.Check{OK: s.Dropped == 0, Detail: fmt.Sprintf("%d bytes wait, %d events dropped", s.Bytes, s.Dropped)}
+	return http.Check{OK: s.Dropped == 0, Detail: fmt.Sprintf("%d events wait, %d were dropped", s.Waiting, s.Dropped)}
 }
 
 // ffmpegDetail warns of what has known holes: CVE-2026-8461 is fixed in 5.1.10. The decoder it

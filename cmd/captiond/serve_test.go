@@ -130,15 +130,6 @@ func (s *station) gather(t *testing.T, enough func([]sinks.Event) bool) (got []s
 	return got
 }
 
-func captionsOf(source string, events []sinks.Event) (found []*sinks.Caption) {
-	for _, e := range events {
-		if c, ok := e.(*sinks.Caption); ok && c.Source == source {
-			found = append(found, c)
-		}
-	}
-	return found
-}
-
 // measured is what came of watching some of the demo's cameras at once.
 type measured struct {
 	right, total int // captions of windows of 1.5 s and more within one scene

@@ -11,48 +11,61 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// childVariable makes the test binary a child that publishes: its value is the folder and the
-// number of the first event.
+// childVariable makes the test binary a child that publishes: its value is the folder, the
+// number of the first event, and whether its files are limited.
 const childVariable = "OUTBOX_TEST_CHILD"
 
-// child publishes until it is killed, and prints the number of each event that is accepted.
-// Where its files may not grow, it prints "full" once, and goes on when they may again.
+// childSources publish at the same time.
+const childSources = 4
+
+// child publishes until it is killed, and prints each event that is accepted.
 func child() int {
-	dir, first, limited := parse(os.Getenv(childVariable))
-	signal.Ignore(syscall.SIGXFSZ)
-	if limited {
-		limit(64 << 10)
-	}
-	box, err := Open(Options{Dir: dir, Segment: 1 << 20})
+	parts := strings.Split(os.Getenv(childVariable), "|")
+	first, err := strconv.Atoi(parts[1])
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	for n := first; ; n++ {
-		err := box.Publish(context.Background(), caption("s", n))
-		switch {
-		case err == nil:
-			fmt.Println(n)
-		case limited:
-			fmt.Println("full")
-			limit(1 << 30)
-			limited = false
-		default:
-			fmt.Println(err)
-			return 1
-		}
+	if parts[2] == "true" {
+		signal.Ignore(syscall.SIGXFSZ)
+		limit(64 << 10)
 	}
+	box, err := Open(Options{Dir: parts[0], Segment: 1 << 20})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	var publishing sync.WaitGroup
+	for s := range childSources {
+		publishing.Go(func() { speak(box, fmt.Sprint("s", s), first) })
+	}
+	publishing.Wait()
+	return 1
 }
 
-func parse(value string) (dir string, first int, limited bool) {
-	parts := strings.Split(value, "|")
-	first, _ = strconv.Atoi(parts[1])
-	return parts[0], first, parts[2] == "true"
+// speak publishes the events of a source. Where its files may not grow, it prints so, and goes
+// on with the same event when they may again.
+func speak(box *Outbox, source string, n int) {
+	for {
+		err := box.Publish(context.Background(), caption(source, n))
+		switch {
+		case err == nil:
+			fmt.Println(source, n)
+			n++
+		case errors.Is(err, syscall.EFBIG):
+			fmt.Println("full")
+			limit(1 << 30)
+		default:
+			fmt.Println(err)
+			return
+		}
+	}
 }
 
 func limit(bytes uint64) {
@@ -66,7 +79,8 @@ func limit(bytes uint64) {
 	}
 }
 
-// runChild lets a child publish so many events, and kills it. It returns what it printed.
+// runChild lets a child publish so many events, and kills it a moment later. It returns what
+// it printed.
 func runChild(t *testing.T, dir string, first, lines int, limited bool) []string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -81,7 +95,8 @@ func runChild(t *testing.T, dir string, first, lines int, limited bool) []string
 	var printed []string
 	for s := bufio.NewScanner(out); s.Scan(); {
 		if printed = append(printed, s.Text()); len(printed) == lines {
-			_ = cmd.Process.Kill() // what it says until it dies counts as well
+			// What it says until it dies counts as well.
+			time.AfterFunc(time.Duration(rand.IntN(3000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		}
 	}
 	if err := cmd.Wait(); !killed(err) {
@@ -95,69 +110,74 @@ func killed(err error) bool {
 	return errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
 }
 
-// What was accepted before a kill -9 is there once.
+// spoken is what children said that they had accepted.
+type spoken struct {
+	last [childSources]int // numbers, from 0 on without a hole
+	full bool
+}
+
+func (s *spoken) hear(t *testing.T, lines []string) {
+	t.Helper()
+	for _, line := range lines {
+		var source, n int
+		if line == "full" {
+			s.full = true
+		} else if _, err := fmt.Sscanf(line, "s%d %d", &source, &n); err != nil {
+			t.Fatal(line)
+		} else {
+			s.last[source] = max(s.last[source], n)
+		}
+	}
+}
+
+// What was accepted before a kill -9 is there, once: children that say again what was said
+// before them change nothing.
 //
 //nolint:paralleltest // a child that is being started holds the locks of other tests' outboxes
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
-	first := 0
-	accepted := map[int64]bool{}
+	var said spoken
 	for range 20 {
-		for _, line := range runChild(t, dir, first, 1+rand.IntN(40), false) {
-			n, err := strconv.Atoi(line)
-			if err != nil {
-				t.Fatal(line)
-			}
-			accepted[int64(n)] = true
-			first = n + 2 // the one after may be there or not
-		}
+		first := max(0, min(said.last[0], said.last[1], said.last[2], said.last[3])-2)
+		said.hear(t, runChild(t, dir, first, 1+rand.IntN(60), false))
 	}
-	checkAccepted(t, dir, accepted)
+	checkSpoken(t, dir, said)
 }
 
-// checkAccepted drains a folder, twice over.
-func checkAccepted(t *testing.T, dir string, accepted map[int64]bool) {
+// checkSpoken drains a folder.
+func checkSpoken(t *testing.T, dir string, said spoken) {
 	t.Helper()
 	box := open(t, Options{Dir: dir})
 	defer shut(t, box)
 	b := new(broker)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for ctx.Err() == nil {
-		if ok, err := box.round(ctx, b); err != nil || !ok {
-			break
-		}
-	}
-	last := int64(-1)
+	drainAll(t, box, b)
+	next := map[string]int64{}
 	for _, e := range b.events {
-		if e.Head().Seq <= last {
-			t.Errorf("event %d after %d", e.Head().Seq, last)
+		h := e.Head()
+		if h.Seq != next[h.Source] {
+			t.Errorf("%s: event %d after %d", h.Source, h.Seq, next[h.Source]-1)
 		}
-		last = e.Head().Seq
-		delete(accepted, last)
+		next[h.Source] = h.Seq + 1
 	}
-	if len(accepted) > 0 {
-		t.Errorf("%d accepted events are lost", len(accepted))
+	for s, last := range said.last {
+		if n := next[fmt.Sprint("s", s)]; n <= int64(last) {
+			t.Errorf("s%d: %d events, though %d was accepted", s, n, last)
+		}
+	}
+	if s := box.Stats(); b.again != 0 || s.Corrupt != 0 || s.Waiting != 0 {
+		t.Errorf("%d events were there twice; %+v", b.again, s)
 	}
 }
 
 // A full disk refuses events; when there is room it accepts them again, and none is lost.
 //
 //nolint:paralleltest // see TestKill
-func TestDiskFull(t *testing.T) {
+func TestFileLimit(t *testing.T) {
 	dir := t.TempDir()
-	accepted := map[int64]bool{}
-	full := false
-	for _, line := range runChild(t, dir, 0, 600, true) {
-		n, err := strconv.Atoi(line)
-		if err != nil {
-			full = full || line == "full"
-			continue
-		}
-		accepted[int64(n)] = true
-	}
-	if !full {
+	var said spoken
+	said.hear(t, runChild(t, dir, 0, 600, true))
+	if !said.full {
 		t.Fatal("the disk was never full")
 	}
-	checkAccepted(t, dir, accepted)
+	checkSpoken(t, dir, said)
 }

@@ -38,7 +38,7 @@ func (o *Outbox) scan(s *segment) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // it was read only
+	defer f.Close()
 	at := int64(0)
 	if s.number == o.head.Segment {
 		at = o.head.Offset
