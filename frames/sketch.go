@@ -25,7 +25,7 @@ const (
 	dazzled   = 20   // levels of luma by which other light is something else
 	replaced  = 12   // levels of a channel by which cells differ where all of the picture is another
 	cutCells  = 0.5  // of the cells are replaced by a cut
-	cutColour = 0.35 // of the cells have colours that were not there before
+	cutColour = 0.18 // of the cells have colours that were not there before
 	cutShapes = 0.02 // of the cells differ by more than other light does
 	cutTint   = 4    // levels of chroma by which the light has another colour
 	tiles     = 4    // across, and down
@@ -54,8 +54,8 @@ func (s Sketch) Change(from Sketch) float64 {
 }
 
 // Cut says whether the picture is another than before, and not the same with things moved in
-// it, in another light, or seen by a camera that turns: most cells differ, and so do the
-// colours that there are, and more than one light could explain.
+// it, in another light, or seen by a camera that turns slowly: most cells differ, so do the
+// colours that there are, and by more than one light could explain.
 func (s Sketch) Cut(from Sketch) bool {
 	light := s.light(from)
 	other, shapes := 0, 0

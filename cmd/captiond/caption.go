@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"image"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/captiond/captiond/frames"
+	"github.com/captiond/captiond/frames/opencv"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/sinks"
@@ -22,6 +24,7 @@ type captionOptions struct {
 	stretch stretchOptions
 	every   time.Duration
 	whole   bool
+	scenes  bool
 	out     output
 	format  string
 }
@@ -34,9 +37,9 @@ func newCaption(s streams) *cobra.Command {
 		Long: `Caption videos and pictures. INPUT is a file, - for standard input, or
 the rtsp:// address of a camera, which is captioned until you interrupt.
 
-A video is cut into windows (--every, or --whole) and each window into equal parts, one
-for each frame that the model looks at; the frame on screen at the centre of each part
-is used. Captions go to standard output as they are made, or into --out-dir; with --nats
+A video is cut into windows (--every, --whole, or --scenes, which first searches it for the
+frames where the picture is cut) and each window into equal parts, one for each frame that
+the model looks at; the frame on screen at the centre of each part is used. Captions go to standard output as they are made, or into --out-dir; with --nats
 they are published as well.`,
 		Example: `  captiond caption clip.mp4
   captiond caption clip.mp4 -o vtt > clip.vtt
@@ -50,6 +53,7 @@ they are published as well.`,
 	f.BoolVar(&o.out.force, "force", false, "with --out-dir: write files that are there already")
 	f.DurationVar(&o.every, "every", 10*time.Second, "length of the windows of a video")
 	f.BoolVar(&o.whole, "whole", false, "one window over the whole video")
+	f.BoolVar(&o.scenes, "scenes", false, "one window for each scene of a video: it ends where the picture is cut")
 	o.stretch.flags(f)
 	o.search.flags(f)
 	return cmd
@@ -60,12 +64,7 @@ func (o captionOptions) run(cmd *cobra.Command, s streams, inputs []string) erro
 	if o.out.format, err = findFormat(o.format); err != nil {
 		return err
 	}
-	if o.whole && cmd.Flags().Changed("every") {
-		err = usageError{errors.New("--whole is one window, --every many: give one of them")}
-	} else if o.every < minWindow {
-		err = usageError{fmt.Errorf("--every %v is too short: at least %v", o.every, minWindow)}
-	}
-	if err := errors.Join(err, o.stretch.check(), o.out.check(inputs)); err != nil {
+	if err := errors.Join(o.checkWindows(cmd, inputs), o.stretch.check(), o.out.check(inputs)); err != nil {
 		return err
 	}
 	o.out.many = len(inputs) > 1
@@ -84,6 +83,21 @@ func (o captionOptions) run(cmd *cobra.Command, s streams, inputs []string) erro
 	})
 }
 
+func (o captionOptions) checkWindows(cmd *cobra.Command, inputs []string) error {
+	every := cmd.Flags().Changed("every")
+	switch {
+	case o.whole && every:
+		return usageError{errors.New("--whole is one window, --every many: give one of them")}
+	case o.scenes && (o.whole || every):
+		return usageError{errors.New("--scenes are windows of their own, as --every and --whole are: give one of them")}
+	case o.scenes && slices.ContainsFunc(inputs, isCamera):
+		return usageError{errors.New("--scenes is for files: the windows of a camera end at its cuts anyway")}
+	case o.every < minWindow:
+		return usageError{fmt.Errorf("--every %v is too short: at least %v", o.every, minWindow)}
+	}
+	return nil
+}
+
 // minWindow is the shortest window that can be asked for.
 const minWindow = 100 * time.Millisecond
 
@@ -95,7 +109,11 @@ func (o captionOptions) caption(ctx context.Context, t *tool, in string, v pipel
 	}
 	defer func() { err = res.finish(ctx, err) }()
 	if isCamera(in) {
-		return o.captionCamera(ctx, t, in, v, res)
+		config, err := cameraAt(in, o.every)
+		if err != nil {
+			return err
+		}
+		return t.captionCamera(ctx, config, v, res)
 	}
 	bar := progress{}
 	defer func() { bar.end() }()
@@ -108,7 +126,7 @@ func (o captionOptions) caption(ctx context.Context, t *tool, in string, v pipel
 	return t.reader.read(ctx, in, job, talk{
 		clip: func(ctx context.Context, j pipeline.Job, c *worker.Clip) error {
 			bar = newProgress(t.streams.err, j.Title, c.Info().Duration)
-			windows, err := o.windows(c.Info())
+			windows, err := o.windows(ctx, c)
 			if err != nil {
 				return err
 			}
@@ -121,10 +139,16 @@ func (o captionOptions) caption(ctx context.Context, t *tool, in string, v pipel
 }
 
 // windows are those of the stretch asked for.
-func (o captionOptions) windows(info frames.Info) (iter.Seq[frames.Window], error) {
-	w, err := o.stretch.of(info)
-	if err != nil || o.whole {
-		return func(yield func(frames.Window) bool) { yield(w) }, err
+func (o captionOptions) windows(ctx context.Context, c *worker.Clip) (iter.Seq[frames.Window], error) {
+	w, err := o.stretch.of(c.Info())
+	switch {
+	case err != nil:
+		return nil, err
+	case o.whole:
+		return slices.Values([]frames.Window{w}), nil
+	case o.scenes:
+		scenes, err := pipeline.Scenes(ctx, c, opencv.Eye{}, w)
+		return slices.Values(scenes), err
 	}
 	return frames.Every(w, o.every), nil
 }

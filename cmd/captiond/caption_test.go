@@ -36,6 +36,9 @@ func TestCaptionFormats(t *testing.T) {
 	}{
 		{[]string{"--every", "4s"}, `^\[00:00:00\.000 --> 00:00:04\.000\] a red circle moves right\n` +
 			`\[00:00:04\.000 --> 00:00:08\.000\] a blue square moves up\n\[00:00:08\.000 --> 00:00:12\.000\] a yellow ring grows\n$`},
+		{[]string{"--scenes"}, `^\[00:00:00\.000 --> 00:00:04\.000\] a red circle moves right\n` +
+			`\[00:00:04\.000 --> 00:00:08\.000\] a blue square moves up\n\[00:00:08\.000 --> 00:00:12\.000\] a yellow ring grows\n$`},
+		{[]string{"--scenes", "--from", "5s", "--to", "9s"}, `^\[00:00:05\.000 --> 00:00:08\.000\] [a-z ]+\n\[00:00:08\.000 --> 00:00:09\.000\] [a-z ]+\n$`},
 		{[]string{"--whole"}, `^\[00:00:00\.000 --> 00:00:12\.000\] [a-z ]+\n$`},
 		{[]string{"--from", "5s", "--to", "9s"}, `^\[00:00:05\.000 --> 00:00:09\.000\] [a-z ]+\n$`},
 		{[]string{"-o", "vtt", "--every", "6s"}, `^WEBVTT\n\n00:00:00\.000 --> 00:00:06\.000\n[a-z ]+\n\n00:00:06\.000 --> 00:00:12\.000\n[a-z ]+\n\n$`},
@@ -204,6 +207,9 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"caption", "a.mp4", "b.mp4", "-o", "vtt"}, "--out-dir"},
 		{[]string{"caption", "a/x.mp4", "b/x.mkv", "--out-dir", t.TempDir()}, "would both be written"},
 		{[]string{"caption", "a.mp4", "--whole", "--every", "2s"}, "give one of them"},
+		{[]string{"caption", "a.mp4", "--scenes", "--every", "2s"}, "give one of them"},
+		{[]string{"caption", "a.mp4", "--scenes", "--whole"}, "give one of them"},
+		{[]string{"caption", "rtsp://192.0.2.10/stream1", "--scenes"}, "--scenes is for files"},
 		{[]string{"caption", "a.mp4", "--every", "1ms"}, "too short"},
 		{[]string{"caption", "a.mp4", "--from", "5s", "--to", "2s"}, "--to must come after --from"},
 		{[]string{"caption", "a.mp4", "--beam", "0"}, "use 1 to 64"},
