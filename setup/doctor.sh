@@ -37,6 +37,7 @@ report "pkg-config" "$(apt_line pkg-config)" command -v pkg-config
 for library in $ffmpeg_libraries; do
 	report "$library $(ffmpeg_major "$library") (FFmpeg 5.1)" "$(apt_line "$library-dev")" has_library "$library"
 done
+report "OpenCV 4.6" "$(apt_line libopencv-dev)" has_opencv
 doctor_runtime
 
 packages=$(missing_packages)

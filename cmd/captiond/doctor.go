@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/captiond/captiond/frames/opencv"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/ort"
@@ -54,6 +55,7 @@ func (t *tool) examine(ctx context.Context) error {
 		{"model", t.checkModel},
 		{"decoder", func(context.Context) (finding, error) { return checkDecoder(probe()) }},
 		{"sandbox", func(context.Context) (finding, error) { return checkSandbox(probe()) }},
+		{"opencv", func(context.Context) (finding, error) { return finding{detail: opencv.Version()}, nil }},
 		{"state", t.checkState},
 		{"broker", t.checkBroker},
 	} {

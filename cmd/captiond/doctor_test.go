@@ -19,7 +19,7 @@ func TestDoctor(t *testing.T) {
 	got.want(t, exitDone, "")
 	for _, line := range []string{
 		"ok    onnx runtime  1.27.0", "ok    device        cpu", "ok    model         demo@",
-		"decoder       FFmpeg 5.1.", "ok    sandbox       seccomp, Landlock ABI", "ok    state", "JetStream is there",
+		"decoder       FFmpeg 5.1.", "ok    sandbox       seccomp, Landlock ABI", "ok    opencv        4.6.", "ok    state", "JetStream is there",
 	} {
 		if !strings.Contains(got.out, line) {
 			t.Errorf("no %q in\n%s", line, got.out)
