@@ -406,6 +406,39 @@ func TestServeBrokerAway(t *testing.T) {
 	p.end(t, syscall.SIGTERM)
 }
 
+// One RTP packet of twenty is lost: what is damaged is not shown, and captions go on.
+func TestServeLoss(t *testing.T) {
+	t.Parallel()
+	c := startCamera(t, camera.Options{Scenes: scenes(21), Lose: 20})
+	p := startProcess(t, t.TempDir(), configFile(t, shapesCamera("door", c.URL(), "")))
+	begun, captions, right, total := time.Time{}, 0, 0, 0
+	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
+		said, ok := e.(*sinks.Caption)
+		if !ok {
+			return false
+		}
+		if begun.IsZero() {
+			begun = time.Now()
+		}
+		captions++
+		if truth, ok := c.Truth(said.StartTime.Time, said.EndTime.Time); ok && said.End-said.Start >= 1500 {
+			total++
+			if truth.Caption == said.Text {
+				right++
+			}
+		}
+		return time.Since(begun) > 15*time.Second
+	})
+	m := p.get(t, "/metrics")
+	if strings.Contains(m, `captiond_lost_packets_total{source="door"} 0`) || !strings.Contains(m, `captiond_reconnects_total{source="door"} 0`) {
+		t.Errorf("/metrics:\n%s", m)
+	}
+	if captions < 12 || 10*right < 7*total { // after a loss nothing is shown until the next key frame
+		t.Errorf("%d captions in 15 s, %d of %d right", captions, right, total)
+	}
+	p.end(t, syscall.SIGTERM)
+}
+
 // waitCaptions waits until a daemon has made so many captions safe.
 func waitCaptions(t *testing.T, p *process, n int) {
 	t.Helper()

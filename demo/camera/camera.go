@@ -30,6 +30,7 @@ type Options struct {
 	Address  string                 // to listen on: 127.0.0.1:0
 	Scenes   iter.Seq[*world.Scene] // one after another: those of seed 1, 4 s each
 	Encoding ffmpeg.Encoding        // 320x240, 25 a second, CRF 23, a key picture every 2 s
+	Lose     int                    // of so many RTP packets one is lost on the way: none
 	Username string                 // asked for, with the password; none
 	Password string
 }
@@ -58,6 +59,7 @@ type Camera struct {
 	stream  *gortsplib.ServerStream
 	media   *description.Media
 	rtp     *rtph264.Encoder
+	packets int // made so far
 
 	mu       sync.Mutex
 	shown    []showing
@@ -185,6 +187,9 @@ func (c *Camera) send(u frames.Unit, captured time.Time) error {
 		return fmt.Errorf("send unit: %w", err)
 	}
 	for _, p := range packets {
+		if c.packets++; c.o.Lose > 0 && c.packets%c.o.Lose == 0 {
+			continue
+		}
 		p.Timestamp = uint32(int64(u.PTS.Seconds() * clockRate))
 		if err := c.stream.WritePacketRTPWithNTP(c.media, p, captured); err != nil {
 			return fmt.Errorf("send unit: %w", err)
