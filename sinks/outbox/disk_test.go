@@ -16,10 +16,12 @@ import (
 
 // disk is one that can be told to fail.
 type disk struct {
-	create, write, sync, truncate error
-	syncs                         atomic.Int64
-	held                          chan struct{} // each fsync takes one, where there is one
+	failures
+	syncs atomic.Int64
+	held  chan struct{} // each fsync takes one, where there is one
 }
+
+type failures struct{ create, write, sync, truncate error }
 
 func (d *disk) open(name string) (file, error) {
 	if d.create != nil {
@@ -90,7 +92,7 @@ func segments(t *testing.T, dir string) []string {
 // the disk works again the outbox does, and delivers what it accepted, and that only.
 func TestDiskFails(t *testing.T) {
 	t.Parallel()
-	for name, fails := range map[string]disk{
+	for name, fails := range map[string]failures{
 		"create":             {create: syscall.ENOSPC},
 		"write":              {write: syscall.ENOSPC},
 		"write and truncate": {write: syscall.EIO, truncate: syscall.EIO},
@@ -99,13 +101,13 @@ func TestDiskFails(t *testing.T) {
 		for _, before := range []int{0, 2} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				diskFails(t, &fails, before)
+				diskFails(t, fails, before)
 			})
 		}
 	}
 }
 
-func diskFails(t *testing.T, fails *disk, before int) {
+func diskFails(t *testing.T, fails failures, before int) {
 	t.Helper()
 	o := Options{Dir: t.TempDir()}
 	if fails.create != nil {
@@ -116,7 +118,7 @@ func diskFails(t *testing.T, fails *disk, before int) {
 	for i := range before {
 		put(t, box, caption("s", i))
 	}
-	d.create, d.write, d.sync, d.truncate = fails.create, fails.write, fails.sync, fails.truncate
+	d.failures = fails
 	for range 5 {
 		err := box.Publish(t.Context(), caption("s", before))
 		if refused := new(sinks.RefusedError); !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EIO) || errors.As(err, &refused) {
@@ -126,7 +128,7 @@ func diskFails(t *testing.T, fails *disk, before int) {
 	if got := segments(t, o.Dir); len(got) > max(before, 1) {
 		t.Errorf("failures left %q", got)
 	}
-	d.create, d.write, d.sync, d.truncate = nil, nil, nil, nil
+	d.failures = failures{}
 	put(t, box, caption("s", before), caption("s", before+1))
 	shut(t, box)
 	box = open(t, o)
@@ -227,22 +229,22 @@ func TestAcceptedOnce(t *testing.T) {
 func TestAllAreTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{held: make(chan struct{}), sync: syscall.EIO}
+		d := &disk{held: make(chan struct{}), failures: failures{sync: syscall.EIO}}
 		box := openOn(t, Options{Dir: t.TempDir()}, d)
-		var failures atomic.Int64
+		var told atomic.Int64
 		var publishing sync.WaitGroup
 		for i := range 12 {
 			publishing.Go(func() {
 				if errors.Is(box.Publish(t.Context(), caption("s", i/2)), syscall.EIO) {
-					failures.Add(1)
+					told.Add(1)
 				}
 			})
 		}
 		synctest.Wait()
 		close(d.held)
 		publishing.Wait()
-		if failures.Load() != 12 || len(box.ids) != 0 {
-			t.Errorf("%d of 12 were told, %d ids", failures.Load(), len(box.ids))
+		if told.Load() != 12 || len(box.ids) != 0 {
+			t.Errorf("%d of 12 were told, %d ids", told.Load(), len(box.ids))
 		}
 		shut(t, box)
 	})
@@ -252,9 +254,12 @@ func TestSink(t *testing.T) {
 	t.Parallel()
 	sinktest.Run(t, func(t *testing.T) (sinks.Sink, func() []string) {
 		o := Options{Dir: t.TempDir()}
-		return open(t, o), func() []string {
-			box, b := open(t, o), new(broker)
-			defer shut(t, box)
+		box, b := open(t, o), new(broker)
+		return box, func() []string {
+			if box.closed {
+				box = open(t, o)
+				defer shut(t, box)
+			}
 			drainAll(t, box, b)
 			return sinktest.Texts(b.events)
 		}

@@ -45,7 +45,7 @@ type broker struct {
 	ids     map[string]bool
 	again   int // deliveries of an id that it has
 	asked   int
-	refuses string      // the id of an event
+	refuses string      // the id of an event that it will never take
 	full    func(n int) // told after each event
 }
 
@@ -59,7 +59,7 @@ func (b *broker) Publish(ctx context.Context, e sinks.Event) error {
 		return ctx.Err()
 	case b.away:
 		return errAway
-	case e.Head().ID == b.refuses:
+	case b.refuses != "" && e.Head().ID == b.refuses, !sinks.ValidName(e.Head().Source):
 		return &sinks.RefusedError{Err: errors.New("too large")}
 	case b.ids[e.Head().ID]:
 		b.again++

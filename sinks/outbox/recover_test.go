@@ -35,12 +35,17 @@ func segmentOf(t testing.TB, n int) (data []byte, ends []int) {
 
 const firstSegment = "000000000001" + suffix
 
-// recovered is what is delivered of a segment's bytes, and what was counted.
-func recovered(t testing.TB, dir string, data []byte) ([]sinks.Event, Stats) {
+func writeSegment(t testing.TB, dir string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, firstSegment), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// recovered is what is delivered of a segment's bytes, and what was counted.
+func recovered(t testing.TB, dir string, data []byte) ([]sinks.Event, Stats) {
+	t.Helper()
+	writeSegment(t, dir, data)
 	box, err := Open(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
