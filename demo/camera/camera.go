@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"iter"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ type Options struct {
 	Address  string                 // to listen on: 127.0.0.1:0
 	Scenes   iter.Seq[*world.Scene] // one after another: those of seed 1, 4 s each
 	Encoding ffmpeg.Encoding        // 320x240, 25 a second, CRF 23, a key picture every 2 s
-	Lose     int                    // of so many RTP packets one is lost on the way: none
+	Loss     float64                // part of the RTP packets that is lost on the way: none
 	Username string                 // asked for, with the password; none
 	Password string
 }
@@ -59,7 +60,7 @@ type Camera struct {
 	stream  *gortsplib.ServerStream
 	media   *description.Media
 	rtp     *rtph264.Encoder
-	packets int // made so far
+	chance  *rand.Rand
 
 	mu       sync.Mutex
 	shown    []showing
@@ -77,7 +78,7 @@ const remembered = 10 * time.Minute
 
 // Start listens. Nobody sees anything before Run.
 func Start(o Options) (*Camera, error) {
-	c := &Camera{o: o.withDefaults()}
+	c := &Camera{o: o.withDefaults(), chance: rand.New(rand.NewPCG(1, 1))}
 	l, err := net.Listen("tcp", c.o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("start camera: %w", err)
@@ -187,7 +188,7 @@ func (c *Camera) send(u frames.Unit, captured time.Time) error {
 		return fmt.Errorf("send unit: %w", err)
 	}
 	for _, p := range packets {
-		if c.packets++; c.o.Lose > 0 && c.packets%c.o.Lose == 0 {
+		if c.chance.Float64() < c.o.Loss {
 			continue
 		}
 		p.Timestamp = uint32(int64(u.PTS.Seconds() * clockRate))
