@@ -458,6 +458,24 @@ func waitCaptions(t *testing.T, p *process, n int) {
 	t.Fatalf("no %d captions within a minute:\n%s", n, p.log)
 }
 
+// Asked once, the daemon waits a while for a broker that is away; asked twice, it ends at once.
+func TestServeAskedTwice(t *testing.T) {
+	t.Parallel()
+	c := startCamera(t, camera.Options{Scenes: scenes(22)})
+	p := startProcess(t, t.TempDir(), configFile(t, shapesCamera("door", c.URL(), "")), "--nats", "nats://127.0.0.1:9")
+	waitCaptions(t, p, 2)
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(p.log.String(), "captiond stops") {
+		<-time.After(10 * time.Millisecond)
+	}
+	begun := time.Now()
+	if status := p.end(t, syscall.SIGTERM); status != exitDone || time.Since(begun) > lastWords/2 {
+		t.Errorf("status %d, %v after the second signal", status, time.Since(begun))
+	}
+}
+
 func TestServeCheck(t *testing.T) {
 	t.Parallel()
 	good := configFile(t, shapesCamera("door", "rtsp://192.0.2.1/x", ""))
