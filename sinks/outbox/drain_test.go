@@ -49,6 +49,44 @@ func TestRefused(t *testing.T) {
 	shut(t, box)
 }
 
+// stuck is a broker that one source's events do not reach.
+type stuck struct {
+	broker
+	source string
+}
+
+func (s *stuck) Publish(ctx context.Context, e sinks.Event) error {
+	if e.Head().Source == s.source {
+		return errAway
+	}
+	return s.broker.Publish(ctx, e)
+}
+
+// What follows a refused event waits for the gap, though the gap waits for others' events.
+func TestRefusedBehindOthers(t *testing.T) {
+	t.Parallel()
+	box := open(t, Options{Dir: t.TempDir()})
+	put(t, box, caption("z", 0), caption("a", 0), caption("a", 1))
+	b := &stuck{broker{refuses: caption("a", 0).ID}, "z"}
+	for range 5 {
+		if _, err := box.round(t.Context(), b); !errors.Is(err, errAway) {
+			t.Error(err)
+		}
+	}
+	for _, e := range b.events {
+		t.Errorf("delivered too early: %+v", e)
+	}
+	drainAll(t, box, &b.broker)
+	var got []string
+	for _, e := range b.events {
+		got = append(got, e.Head().Source+" "+string(e.Kind()))
+	}
+	if want := []string{"z caption", "a gap", "a caption"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	shut(t, box)
+}
+
 // What only a later version can read is a gap too; what is no event at all is passed over.
 func TestUnknownEvents(t *testing.T) {
 	t.Parallel()
@@ -144,6 +182,22 @@ func TestHeldSinceTheFailure(t *testing.T) {
 		}
 		shut(t, box)
 	})
+}
+
+// An answer about what is held since a time is none about the time before.
+func TestHeldSince(t *testing.T) {
+	t.Parallel()
+	box := open(t, Options{Dir: t.TempDir()})
+	b, now := new(broker), time.Now()
+	for i, test := range []struct {
+		ago   time.Duration
+		asked int
+	}{{2 * time.Hour, 1}, {time.Hour, 1}, {3 * time.Hour, 2}, {2 * time.Hour, 2}} {
+		if _, err := box.has(t.Context(), b, caption("s", i), now.Add(-test.ago)); err != nil || b.asked != test.asked {
+			t.Errorf("%d: asked %d times, want %d; %v", i, b.asked, test.asked, err)
+		}
+	}
+	shut(t, box)
 }
 
 // A gap that was told without an answer is told again as it was, and what has been lost since

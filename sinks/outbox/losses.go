@@ -49,7 +49,6 @@ func (o *Outbox) shrink() error {
 		return err
 	}
 	o.move()
-	o.save()
 	if time.Since(o.warned) > time.Minute {
 		o.warned = time.Now()
 		o.o.Logger.Error("outbox is beyond its limits: the oldest events are dropped", "events", dropped, "dropped_so_far", before+dropped)

@@ -249,6 +249,26 @@ func TestHeadFlippedAnywhere(t *testing.T) {
 	}
 }
 
+// The short way to an id and the long one lead to the same.
+func TestIDIn(t *testing.T) {
+	t.Parallel()
+	sealed, err := sinks.Encode(caption("s", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{
+		string(sealed), `{"source":"s","id":"00112233445566778899aabbccddeeff"}`, `no event`, ``, `{"schema":"captiond.cut.v1","id":"short"}`,
+		`{"schema":"captiond.cut.v1","text":"\",\"id\":\"00112233445566778899aabbccddeeff\""}`,
+		`{"schema":"captiond.cut.v1","x":{"y":"","id":"00112233445566778899aabbccddeeff"}}`,
+	} {
+		got, err := idIn([]byte(event))
+		want, wrong := idOf(headOf([]byte(event)))
+		if got != want || (err == nil) != (wrong == nil) {
+			t.Errorf("%s: %x, %v; want %x, %v", event, got, err, want, wrong)
+		}
+	}
+}
+
 func FuzzRecover(f *testing.F) {
 	data, ends := segmentOf(f, 2)
 	f.Add(data)
