@@ -3,31 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/captiond/captiond/api/http"
-	"github.com/captiond/captiond/configs"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/pipeline/live"
-	"github.com/captiond/captiond/sinks/nats"
 )
-
-// serverOptions are those of the embedded server, as configured.
-func serverOptions(c configs.Config, log *slog.Logger) nats.ServerOptions {
-	o := nats.ServerOptions{
-		StoreDir: filepath.Join(c.State, "nats"), Listen: c.NATS.Listen, WebSocket: c.NATS.WebSocket, MQTT: c.NATS.MQTT,
-		User: c.NATS.Username, Password: c.NATS.Password.Reveal(), MaxStore: 2 * int64(c.NATS.MaxBytes), Logger: log,
-	}
-	if _, port, err := net.SplitHostPort(c.HTTP.Listen); err == nil {
-		o.Origins = []string{"http://127.0.0.1:" + port, "http://localhost:" + port}
-	}
-	return o
-}
 
 // withHTTP answers /livez, /readyz and /metrics while use runs.
 func (d *daemon) withHTTP(ctx context.Context, use func() error) error {
@@ -97,7 +80,7 @@ func (d *daemon) checkNATS(ctx context.Context) http.Check {
 		return http.Check{Detail: err.Error()}
 	}
 	if d.server != nil {
-		if err := d.server.Healthy(); err != nil {
+		if err := d.server.healthy(); err != nil {
 			return http.Check{Detail: err.Error()}
 		}
 	}

@@ -110,7 +110,7 @@ type daemon struct {
 	stop    <-chan struct{}
 	reload  <-chan os.Signal
 	load    func() (configs.Config, []string, error)
-	server  *nats.Server // nil with servers of others
+	server  *ownServer // nil with servers of others
 	client  *nats.Client
 	outbox  *outbox.Outbox
 	models  *models
@@ -171,15 +171,19 @@ func (d *daemon) reconfigure(ctx context.Context) error {
 
 // withBroker starts the embedded server, where no other is named, and connects.
 func (d *daemon) withBroker(ctx context.Context, use func() error) (err error) {
-	c := d.config.NATS
-	options := natsOptions(c, d.log)
-	if c.URL == "" {
-		if d.server, err = nats.Start(serverOptions(d.config, d.log)); err != nil {
+	options := natsOptions(d.config.NATS, d.log)
+	if d.config.NATS.URL == "" {
+		if d.server, err = startOwn(serverOptions(d.config, d.log)); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, d.server.Stop()) }()
-		options.Server = d.server
-		d.log.Info("nats server", "url", d.server.URL())
+		defer func() { err = errors.Join(err, d.server.stop()) }()
+		options.URL = d.server.url()
+		d.log.Info("nats server", "url", options.URL)
+		healing, end := context.WithCancel(ctx)
+		var healer sync.WaitGroup
+		healer.Go(func() { d.server.heal(healing) })
+		defer healer.Wait()
+		defer end()
 	}
 	if d.client, err = nats.Dial(options); err != nil {
 		return err

@@ -209,5 +209,16 @@ func TestUnsafe(t *testing.T) {
 		if len(gaps) != 1 || gaps[0].Reason != sinks.GapOutbox || gaps[0].FramesLost < 9 || gaps[0].FramesLost > 11 {
 			t.Fatalf("gaps %+v", gaps)
 		}
+		next := map[int64]int64{}
+		for _, e := range s.events {
+			h := e.Head()
+			if h.Seq != next[h.Epoch] {
+				t.Errorf("%T has number %d after %d", e, h.Seq, next[h.Epoch]-1)
+			}
+			next[h.Epoch] = h.Seq + 1
+			if g, ok := e.(*sinks.Gap); ok {
+				next[h.Epoch] += g.FramesLost - 1
+			}
+		}
 	})
 }

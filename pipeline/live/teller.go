@@ -22,30 +22,37 @@ type teller struct {
 	state   sinks.State
 	detail  string
 	failing bool
-	unsaid  int64 // events that could not be made safe
+	unsaid  int64        // events that could not be made safe
+	lost    sinks.Header // of the first of them
 }
 
 func newTeller(c Camera, stats *Stats, epoch int64) *teller {
 	return &teller{source: c.Source, emit: c.Emit, log: c.Log, stats: stats, current: epoch, next: make(map[int64]int64)}
 }
 
-// tell emits an event of an epoch. One that cannot be made safe is lost, which the next that
-// can be says as a gap.
+// tell emits an event of an epoch. One that cannot be made safe is lost; when events are safe
+// again a gap takes the place, and the number, of the first that was.
 func (t *teller) tell(ctx context.Context, epoch int64, e sinks.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.current = max(t.current, epoch)
-	if t.unsaid > 0 && t.say(ctx, t.current, &sinks.Gap{Reason: sinks.GapOutbox, FramesLost: t.unsaid}) {
+	number := t.number(epoch)
+	if t.unsaid > 0 && t.say(ctx, t.lost, &sinks.Gap{Reason: sinks.GapOutbox, FramesLost: t.unsaid}) {
 		t.unsaid = 0
 	}
-	if !t.say(ctx, epoch, e) {
-		t.unsaid++
+	h := sinks.Header{Source: t.source, Epoch: epoch, Seq: number}
+	if t.say(ctx, h, e) {
+		return
 	}
+	if t.unsaid == 0 {
+		t.lost = h
+	}
+	t.unsaid++
+	t.stats.unsaid.Add(1)
 }
 
-func (t *teller) say(ctx context.Context, epoch int64, e sinks.Event) bool {
-	h := e.Head()
-	h.Source, h.Epoch, h.Seq = t.source, epoch, t.number(epoch)
+func (t *teller) say(ctx context.Context, h sinks.Header, e sinks.Event) bool {
+	*e.Head() = h
 	sinks.Seal(e)
 	err := t.emit(ctx, e)
 	if failing := err != nil; failing != t.failing {
@@ -56,12 +63,10 @@ func (t *teller) say(ctx context.Context, epoch int64, e sinks.Event) bool {
 			t.log.Info("events are safe again", "source", t.source)
 		}
 	}
-	if err != nil {
-		t.stats.unsaid.Add(1)
-		return false
+	if err == nil {
+		t.stats.said(e)
 	}
-	t.stats.said(e)
-	return true
+	return err == nil
 }
 
 // number is the next running number of an epoch. Old epochs are forgotten.
