@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"image"
 	"log/slog"
 	"sync"
 	"time"
@@ -37,11 +36,6 @@ type Stream interface {
 // Decode opens a decoder for the time of use.
 type Decode func(ctx context.Context, codec frames.Codec, use func(context.Context, Stream) error) error
 
-// Eye makes sketches, by which pictures are compared before anything is spent on them.
-type Eye interface {
-	Sketch(img *image.RGBA) (frames.Sketch, error)
-}
-
 // Question is a standing question about every window.
 type Question struct{ Name, Text string }
 
@@ -68,7 +62,7 @@ type Camera struct {
 	Settings
 	Connection      Connection
 	Decode          Decode
-	Eye             Eye
+	Eye             pipeline.Eye
 	Caption, Answer pipeline.Voice // may be the same
 	Ring            *Ring
 	Load            *Load
