@@ -69,6 +69,20 @@ func (m *Model) join(fs []*Features) ([]float32, error) {
 	return data, nil
 }
 
+// Bytes is the native memory that the prefix holds, 0 when it is closed.
+func (p *Prefix) Bytes() (bytes int64) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, v := range p.images {
+		elements := int64(1)
+		for _, n := range v.Shape() {
+			elements *= n
+		}
+		bytes += 4 * elements
+	}
+	return bytes
+}
+
 // Close frees the memory when no text is being generated any more. It may be called
 // twice.
 func (p *Prefix) Close() {

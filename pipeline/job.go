@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/frames"
-	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/sinks"
 )
 
@@ -51,63 +50,35 @@ func (j Job) Caption(ctx context.Context, clip Clip, windows iter.Seq[frames.Win
 
 // Ask emits the answers to the questions about one window, in their order. The window
 // is decoded and encoded once.
-func (j Job) Ask(ctx context.Context, clip Clip, w frames.Window, questions []string) error {
-	for l, err := range looks(ctx, j.Voice, clip, one(w)) {
-		if err != nil {
-			return err
-		}
-		p, err := j.Begin(ctx, l.features)
-		if err != nil {
-			return fmt.Errorf("begin window %v-%v: %w", w.Start, w.End, err)
-		}
-		defer p.Close()
-		return j.answer(ctx, scene{p, j.span(l), l.complete}, questions)
+func (j Job) Ask(ctx context.Context, f Footage, w frames.Window, questions []string) error {
+	s, err := j.See(ctx, f, w)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("ask about %v-%v: no frame was found there", w.Start, w.End)
+	defer s.Close()
+	return j.Answer(ctx, s, s.since, questions)
 }
 
 // CaptionPicture emits the caption of a single picture.
 func (j Job) CaptionPicture(ctx context.Context, img *image.RGBA) error {
-	return j.picture(ctx, img, func(s scene) error { return j.caption(ctx, 0, s) })
-}
-
-// AskPicture emits the answers to the questions about a single picture, in their order.
-func (j Job) AskPicture(ctx context.Context, img *image.RGBA, questions []string) error {
-	return j.picture(ctx, img, func(s scene) error { return j.answer(ctx, s, questions) })
-}
-
-// A scene is what a text can be about: image keys and values, their place in time, and
-// since when they could be known.
-type scene struct {
-	prefix *model.Prefix
-	span   sinks.Span
-	since  time.Time
-}
-
-func (j Job) captionLook(ctx context.Context, seq int64, l look) error {
-	p, err := j.Begin(ctx, l.features)
+	s, err := j.See(ctx, Footage{Picture: img}, frames.Window{})
 	if err != nil {
-		return fmt.Errorf("begin window %v-%v: %w", l.Start, l.End, err)
+		return err
 	}
-	defer p.Close()
-	return j.caption(ctx, seq, scene{p, j.span(l), l.complete})
+	defer s.Close()
+	return j.caption(ctx, 0, s)
 }
 
-func (j Job) caption(ctx context.Context, seq int64, s scene) error {
-	speech, err := j.Say(ctx, s.prefix, j.Request.Prompt, s.since)
-	if err != nil {
-		return fmt.Errorf("caption: %w", err)
-	}
-	return j.emit(&sinks.Caption{Header: j.header(seq), Span: s.span, Speech: speech})
-}
-
-func (j Job) answer(ctx context.Context, s scene, questions []string) error {
+// Answer emits the answers to questions about a scene, in their order. Since is when they
+// were asked: latencies count from there. It may be called for one scene by several
+// goroutines, each with a Job of its own.
+func (j Job) Answer(ctx context.Context, s *Scene, since time.Time, questions []string) error {
 	for i, q := range questions {
-		speech, err := j.Say(ctx, s.prefix, q, s.since)
+		speech, err := j.Say(ctx, s.prefix, q, since)
 		if err != nil {
 			return fmt.Errorf("answer %q: %w", q, err)
 		}
-		e := &sinks.Answer{Header: j.header(int64(i)), Question: q, Span: s.span, Speech: speech}
+		e := &sinks.Answer{Header: j.header(int64(i)), Question: q, Span: s.Span, Speech: speech}
 		if err := j.emit(e); err != nil {
 			return err
 		}
@@ -115,18 +86,21 @@ func (j Job) answer(ctx context.Context, s scene, questions []string) error {
 	return nil
 }
 
-func (j Job) picture(ctx context.Context, img *image.RGBA, use func(scene) error) error {
-	begun := time.Now()
-	f, err := j.Encode(ctx, img, j.View)
+func (j Job) captionLook(ctx context.Context, seq int64, l look) error {
+	s, err := j.begin(ctx, l)
 	if err != nil {
-		return fmt.Errorf("encode picture: %w", err)
+		return err
 	}
-	p, err := j.BeginPicture(ctx, f)
+	defer s.Close()
+	return j.caption(ctx, seq, s)
+}
+
+func (j Job) caption(ctx context.Context, seq int64, s *Scene) error {
+	speech, err := j.Say(ctx, s.prefix, j.Request.Prompt, s.since)
 	if err != nil {
-		return fmt.Errorf("begin picture: %w", err)
+		return fmt.Errorf("caption: %w", err)
 	}
-	defer p.Close()
-	return use(scene{p, sinks.Span{Frames: []sinks.Seconds{0}, Clock: sinks.ClockNone}, begun})
+	return j.emit(&sinks.Caption{Header: j.header(seq), Span: s.Span, Speech: speech})
 }
 
 func (j Job) emit(e sinks.Event) error {

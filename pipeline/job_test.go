@@ -133,7 +133,7 @@ func TestAskDecodesAndEncodesOnce(t *testing.T) {
 	j, events := job(p, 6)
 	clip := steady(240, 24)
 	questions := []string{"what moves?", "how many?", "is it red?"}
-	if err := j.Ask(t.Context(), clip, frames.Window{Start: 2 * time.Second, End: 8 * time.Second}, questions); err != nil {
+	if err := j.Ask(t.Context(), Footage{Clip: clip}, frames.Window{Start: 2 * time.Second, End: 8 * time.Second}, questions); err != nil {
 		t.Fatal(err)
 	}
 	if e, b, g := p.encoded.Load(), p.begun.Load(), p.generated.Load(); e != 6 || b != 1 || g != 3 {
@@ -152,7 +152,7 @@ func TestPictureHasNoTime(t *testing.T) {
 	p := new(parrot)
 	j, events := job(p, 6)
 	img := image.NewRGBA(image.Rect(0, 0, 2, 2))
-	if err := errors.Join(j.CaptionPicture(t.Context(), img), j.AskPicture(t.Context(), img, []string{"what?"})); err != nil {
+	if err := errors.Join(j.CaptionPicture(t.Context(), img), j.Ask(t.Context(), Footage{Picture: img}, frames.Window{}, []string{"what?"})); err != nil {
 		t.Fatal(err)
 	}
 	if p.pictures.Load() != 2 || p.begun.Load() != 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/sinks"
@@ -63,10 +64,10 @@ func (o askOptions) run(cmd *cobra.Command, s streams, input string, questions [
 				if err != nil {
 					return err
 				}
-				return j.Ask(ctx, c, w, questions)
+				return j.Ask(ctx, pipeline.Footage{Clip: c}, w, questions)
 			},
 			picture: func(ctx context.Context, j pipeline.Job, img *image.RGBA) error {
-				return j.AskPicture(ctx, img, questions)
+				return j.Ask(ctx, pipeline.Footage{Picture: img}, frames.Window{}, questions)
 			},
 		})
 	})

@@ -173,7 +173,7 @@ func (e *evaluation) file(ctx context.Context, v pipeline.Voice, f eval.File) er
 				w, err := stretchOptions{s.From, s.To}.of(c.Info())
 				if err == nil {
 					j.Emit = e.note(f.Path, s)
-					err = j.Ask(ctx, c, w, questions(s))
+					err = j.Ask(ctx, pipeline.Footage{Clip: c}, w, questions(s))
 				}
 				problems = append(problems, err)
 			}
@@ -187,7 +187,7 @@ func (e *evaluation) file(ctx context.Context, v pipeline.Voice, f eval.File) er
 					continue
 				}
 				j.Emit = e.note(f.Path, s)
-				problems = append(problems, j.AskPicture(ctx, img, questions(s)))
+				problems = append(problems, j.Ask(ctx, pipeline.Footage{Picture: img}, frames.Window{}, questions(s)))
 			}
 			return errors.Join(problems...)
 		},

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/captiond/captiond/sinks"
@@ -24,14 +23,34 @@ type From struct {
 // pause is how long Watch waits before it tries again.
 const pause = 250 * time.Millisecond
 
-// Watch is the events on the subjects (all of the stream's where none are given), in
-// the stream's order, each once, until ctx ends. It waits for a server and a stream
-// that are not there yet, and resumes where it was after a disconnect. What cannot be
-// decoded comes as an error, and reading goes on after it; *sinks.UnknownSchemaError
-// is an event of a newer version. What keeps it from reading is logged, and Problem
-// tells it.
+// A Record is a message of the stream.
+type Record struct {
+	Seq     uint64 // its number in the stream, from 1
+	Stored  time.Time
+	Subject string
+	Data    []byte      // its JSON, as it was published
+	Event   sinks.Event // nil where it cannot be decoded
+}
+
+// Watch is the events of Read.
 func (c *Client) Watch(ctx context.Context, from From, subjects ...string) iter.Seq2[sinks.Event, error] {
 	return func(yield func(sinks.Event, error) bool) {
+		for r, err := range c.Read(ctx, from, subjects...) {
+			if !yield(r.Event, err) {
+				return
+			}
+		}
+	}
+}
+
+// Read is the messages on the subjects (all of the stream's where none are given), in
+// the stream's order, each once, until ctx ends. It waits for a server and a stream
+// that are not there yet, and resumes where it was after a disconnect. What cannot be
+// decoded comes with an error, and reading goes on after it; *sinks.UnknownSchemaError
+// is an event of a newer version. What keeps it from reading is logged, and Problem
+// tells it.
+func (c *Client) Read(ctx context.Context, from From, subjects ...string) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
 		r := reader{c: c, from: from, subjects: subjects}
 		for ctx.Err() == nil {
 			if !r.read(ctx, yield) || !sleep(ctx, pause) {
@@ -50,7 +69,7 @@ type reader struct {
 }
 
 // read yields until something breaks, and says whether to try again.
-func (r *reader) read(ctx context.Context, yield func(sinks.Event, error) bool) bool {
+func (r *reader) read(ctx context.Context, yield func(Record, error) bool) bool {
 	msgs, err := r.open(ctx)
 	if err != nil {
 		r.explain(err)
@@ -131,7 +150,7 @@ func (r *reader) config() jetstream.OrderedConsumerConfig {
 	return cfg
 }
 
-func (r *reader) deliver(m jetstream.Msg, yield func(sinks.Event, error) bool) (bool, error) {
+func (r *reader) deliver(m jetstream.Msg, yield func(Record, error) bool) (bool, error) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", m.Subject(), err)
@@ -140,55 +159,14 @@ func (r *reader) deliver(m jetstream.Msg, yield func(sinks.Event, error) bool) (
 		return true, nil
 	}
 	r.from = From{Seq: meta.Sequence.Stream + 1}
-	e, err := sinks.Decode(m.Data())
-	if err != nil {
-		return yield(nil, fmt.Errorf("read %s, message %d: %w", m.Subject(), meta.Sequence.Stream, err)), nil
-	}
-	return yield(e, nil), nil
+	return yield(record(m, meta)), nil
 }
 
-// Held is the ids of the events that the stream holds on a subject and that were stored
-// since then. It is for replaying what waited longer than the duplicate window: what is
-// held need not be published again. A stream that is not there holds nothing.
-func (c *Client) Held(ctx context.Context, subject string, since time.Time) (map[string]bool, error) {
-	held := map[string]bool{}
-	consumer, err := c.js.OrderedConsumer(ctx, c.Stream(), jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{subject}, HeadersOnly: true,
-		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since})
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return held, nil
+func record(m jetstream.Msg, meta *jetstream.MsgMetadata) (Record, error) {
+	r := Record{Seq: meta.Sequence.Stream, Stored: meta.Timestamp, Subject: m.Subject(), Data: m.Data()}
+	var err error
+	if r.Event, err = sinks.Decode(r.Data); err != nil {
+		return r, fmt.Errorf("read %s, message %d: %w", r.Subject, r.Seq, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", subject, err)
-	}
-	if consumer.CachedInfo().NumPending == 0 {
-		return held, nil
-	}
-	msgs, err := consumer.Messages()
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", subject, err)
-	}
-	defer msgs.Stop()
-	if err := collect(ctx, msgs, held); err != nil {
-		return nil, fmt.Errorf("list %s: %w", subject, err)
-	}
-	return held, nil
-}
-
-// collect reads up to the last message there is.
-func collect(ctx context.Context, msgs jetstream.MessagesContext, ids map[string]bool) error {
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		ids[m.Headers().Get(nats.MsgIdHdr)] = true
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
+	return r, nil
 }
