@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/model/eval"
 	"github.com/captiond/captiond/pipeline"
