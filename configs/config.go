@@ -22,6 +22,12 @@ type Config struct {
 	Outbox Outbox `mapstructure:"outbox"`
 	Ring   Ring   `mapstructure:"ring"`
 	HTTP   HTTP   `mapstructure:"http"`
+
+	Uploads Uploads `mapstructure:"uploads"`
+	Jobs    Jobs    `mapstructure:"jobs"`
+	Answers Answers `mapstructure:"answers"`
+	Reach   Reach   `mapstructure:"reach"`
+
 	Decode Decode `mapstructure:"decode"`
 	Log    Log    `mapstructure:"log"`
 
@@ -66,11 +72,47 @@ type Outbox struct {
 type Ring struct {
 	Length   time.Duration `mapstructure:"length" usage:"how long the features of cameras are remembered"`
 	MaxBytes Size          `mapstructure:"max_bytes" usage:"memory for the features of all cameras"`
+	Answers  bool          `mapstructure:"answers" usage:"remember what the answer model sees, too, where it is another than the caption model"`
 }
 
-// HTTP is the door for browsers and monitoring.
+// HTTP is the door for browsers, scripts and monitoring.
 type HTTP struct {
-	Listen string `mapstructure:"listen" usage:"loopback address of the HTTP server; port 0 takes a free one, empty is none"`
+	Listen       string `mapstructure:"listen" usage:"address of the HTTP server; port 0 takes a free one, empty is none; beyond loopback it needs a token"`
+	Hosts        string `mapstructure:"hosts" usage:"names by which clients may ask for it, separated by commas, beside localhost and addresses"`
+	RequireToken bool   `mapstructure:"require_token" usage:"ask for a token on the loopback interface, too"`
+	CertFile     string `mapstructure:"cert_file" usage:"certificate (PEM) of the HTTP server; with key_file it speaks TLS"`
+	KeyFile      string `mapstructure:"key_file" usage:"private key (PEM) of that certificate"`
+}
+
+// Uploads limits the videos that clients send.
+type Uploads struct {
+	MaxBytes  Size          `mapstructure:"max_bytes" usage:"largest upload"`
+	Retention time.Duration `mapstructure:"retention" usage:"how long an upload and its captions are kept"`
+	Reserve   Size          `mapstructure:"reserve" usage:"disk that uploads leave free"`
+	Shared    bool          `mapstructure:"shared" usage:"hand uploads on by NATS object store, for workers on other hosts"`
+}
+
+// Jobs says how uploads are captioned.
+type Jobs struct {
+	Workers  int           `mapstructure:"workers" usage:"uploads that this process captions at once; 0 leaves them to others"`
+	Queue    int           `mapstructure:"queue" usage:"uploads that may wait"`
+	Attempts int           `mapstructure:"attempts" usage:"how often a job is begun without getting further before it has failed"`
+	Patience time.Duration `mapstructure:"patience" usage:"how long a job may make no progress before it is begun again, here or elsewhere"`
+}
+
+// Answers limits what questions may cost.
+type Answers struct {
+	Memory   Size `mapstructure:"memory" usage:"memory for what was asked about lately: further questions about it cost little"`
+	AtOnce   int  `mapstructure:"at_once" usage:"requests with questions that are answered at once"`
+	Waiting  int  `mapstructure:"waiting" usage:"requests with questions that may wait for their turn; more are told to come later"`
+	MaxBytes Size `mapstructure:"max_bytes" usage:"largest picture or clip that comes with its questions"`
+}
+
+// Reach says where addresses that clients give may lead: public; local, which are private
+// networks too; or any. Those of the configuration file are the operator's word.
+type Reach struct {
+	Videos  string `mapstructure:"videos" usage:"where the address of a video, given by a client, may lead: public, local or any"`
+	Cameras string `mapstructure:"cameras" usage:"where the address of a camera, given by a client, may lead: public, local or any"`
 }
 
 // Decode limits what one input may cost.
@@ -101,8 +143,14 @@ func Default() Config {
 			Retention: 7 * 24 * time.Hour, MaxBytes: 1 << 30,
 		},
 		Outbox: Outbox{MaxBytes: 1 << 30, MaxAge: 24 * time.Hour},
-		Ring:   Ring{Length: 10 * time.Minute, MaxBytes: 1 << 30},
+		Ring:   Ring{Length: 10 * time.Minute, MaxBytes: 1 << 30, Answers: true},
 		HTTP:   HTTP{Listen: "127.0.0.1:8080"},
+
+		Uploads: Uploads{MaxBytes: 2 << 30, Retention: 7 * 24 * time.Hour, Reserve: 2 << 30},
+		Jobs:    Jobs{Workers: 1, Queue: 1000, Attempts: 4, Patience: 30 * time.Second},
+		Answers: Answers{Memory: 512 << 20, AtOnce: 2, Waiting: 32, MaxBytes: 64 << 20},
+		Reach:   Reach{Videos: "public", Cameras: "local"},
+
 		Decode: Decode{MaxPixels: 8192 * 4320, Memory: 3 << 30, Sandbox: "strict", Spool: 1 << 30, SpoolTime: 8 * time.Second},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}

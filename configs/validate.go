@@ -57,12 +57,51 @@ func (c Config) problems() (ps problems) {
 	ps.check("outbox.max_age", atLeast(int64(c.Outbox.MaxAge), int64(time.Minute), "1m"))
 	ps.check("ring.length", atLeast(int64(c.Ring.Length), int64(time.Second), "1s"))
 	ps.check("ring.max_bytes", atLeast(int64(c.Ring.MaxBytes), 1<<20, "1MiB"))
-	ps.check("http.listen", listens(c.HTTP.Listen, false, ": the HTTP server asks for no password"))
+	c.HTTP.check(&ps)
+	c.checkClients(&ps)
 	var names []string
 	for _, camera := range c.Cameras {
 		names = append(names, camera.Name)
 	}
 	return append(ps, unique("cameras", names)...)
+}
+
+// check: whether there is a token for what listens beyond loopback is seen at the start.
+func (h HTTP) check(ps *problems) {
+	ps.check("http.listen", listens(h.Listen, true, ""))
+	for name := range strings.SplitSeq(h.Hosts, ",") {
+		ps.check("http.hosts", hostName(strings.TrimSpace(name)))
+	}
+	switch {
+	case h.CertFile != "" && h.KeyFile == "":
+		ps.check("http.cert_file", errors.New("needs http.key_file"))
+	case h.KeyFile != "" && h.CertFile == "":
+		ps.check("http.key_file", errors.New("needs http.cert_file"))
+	}
+}
+
+// checkClients is about what clients send and ask.
+func (c Config) checkClients(ps *problems) {
+	ps.check("uploads.max_bytes", atLeast(int64(c.Uploads.MaxBytes), 1<<20, "1MiB"))
+	ps.check("uploads.retention", atLeast(int64(c.Uploads.Retention), int64(time.Minute), "1m"))
+	ps.check("jobs.workers", atLeast(int64(c.Jobs.Workers), 0, "0"))
+	ps.check("jobs.queue", atLeast(int64(c.Jobs.Queue), 1, "1"))
+	ps.check("jobs.attempts", atLeast(int64(c.Jobs.Attempts), 1, "1"))
+	ps.check("jobs.patience", atLeast(int64(c.Jobs.Patience), int64(time.Second), "1s"))
+	ps.check("answers.memory", atLeast(int64(c.Answers.Memory), 1<<20, "1MiB"))
+	ps.check("answers.at_once", atLeast(int64(c.Answers.AtOnce), 1, "1"))
+	ps.check("answers.waiting", atLeast(int64(c.Answers.Waiting), 0, "0"))
+	ps.check("answers.max_bytes", atLeast(int64(c.Answers.MaxBytes), 1<<20, "1MiB"))
+	ps.check("reach.videos", oneOf(c.Reach.Videos, "public", "local", "any"))
+	ps.check("reach.cameras", oneOf(c.Reach.Cameras, "public", "local", "any"))
+}
+
+// hostName is as clients write it: without a port. "" is none.
+func hostName(s string) error {
+	if s != "" && !regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`).MatchString(s) {
+		return fmt.Errorf("must be names such as captiond.example.org, separated by commas, not %q", s)
+	}
+	return nil
 }
 
 func (m Model) check(ps *problems) {
