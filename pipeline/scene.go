@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"time"
@@ -17,11 +18,23 @@ type Footage struct {
 	Picture *image.RGBA // nil for a clip
 }
 
+// Window is what the footage has of a stretch; an error says that it has nothing there.
+func (f Footage) Window(s frames.Stretch) (frames.Window, error) {
+	switch {
+	case f.Picture == nil:
+		return s.Of(f.Clip.Info())
+	case s != frames.Stretch{}:
+		return frames.Window{}, errors.New("a picture has no time: leave out from and to")
+	}
+	return frames.Window{}, nil
+}
+
 // A Scene is what a text can be about: image keys and values, their place in time, and
 // since when they could be known. It holds native memory until Close; any number of texts may
 // be generated about it, at the same time too.
 type Scene struct {
 	Span   sinks.Span
+	Origin time.Time // the time of day at which its source's time begins; zero where unknown
 	prefix *model.Prefix
 	since  time.Time
 }
@@ -36,6 +49,14 @@ func (s *Scene) Bytes() int64 { return s.prefix.Bytes() }
 
 // Close frees the memory when no text is being generated any more. It may be called twice.
 func (s *Scene) Close() { s.prefix.Close() }
+
+// Describe emits the caption of a scene. Since is when it was asked for; it may be called as
+// Answer may.
+func (j Job) Describe(ctx context.Context, s *Scene, since time.Time) error {
+	asked := *s
+	asked.since = since
+	return j.caption(ctx, 0, &asked)
+}
 
 // See looks at one window of a clip, or at a picture, which has no windows. What is seen is
 // decoded and encoded once, however much is asked about it.
@@ -62,7 +83,7 @@ func (j Job) seePicture(ctx context.Context, img *image.RGBA) (*Scene, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin picture: %w", err)
 	}
-	return &Scene{sinks.Span{Frames: []sinks.Seconds{0}, Clock: sinks.ClockNone}, p, begun}, nil
+	return NewScene(sinks.Span{Frames: []sinks.Seconds{0}, Clock: sinks.ClockNone}, p, begun), nil
 }
 
 func (j Job) begin(ctx context.Context, l look) (*Scene, error) {
@@ -70,5 +91,5 @@ func (j Job) begin(ctx context.Context, l look) (*Scene, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin window %v-%v: %w", l.Start, l.End, err)
 	}
-	return &Scene{j.span(l), p, l.complete}, nil
+	return &Scene{Span: j.span(l), Origin: j.Created, prefix: p, since: l.complete}, nil
 }

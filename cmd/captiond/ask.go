@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"image"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/sinks"
@@ -60,22 +60,26 @@ func (o askOptions) run(cmd *cobra.Command, s streams, input string, questions [
 		job := pipeline.Job{Voice: v, Emit: func(e sinks.Event) error { return t.publish(ctx, e, out) }}
 		return t.reader.read(ctx, input, job, talk{
 			clip: func(ctx context.Context, j pipeline.Job, c *worker.Clip) error {
-				w, err := o.stretch.of(c.Info())
-				if err != nil {
-					return err
-				}
-				return j.Ask(ctx, pipeline.Footage{Clip: c}, w, questions)
+				return o.ask(ctx, j, pipeline.Footage{Clip: c}, questions)
 			},
 			picture: func(ctx context.Context, j pipeline.Job, img *image.RGBA) error {
-				return j.Ask(ctx, pipeline.Footage{Picture: img}, frames.Window{}, questions)
+				return o.ask(ctx, j, pipeline.Footage{Picture: img}, questions)
 			},
 		})
 	})
 }
 
+func (o askOptions) ask(ctx context.Context, j pipeline.Job, f pipeline.Footage, questions []string) error {
+	w, err := f.Window(o.stretch.Stretch)
+	if err != nil {
+		return err
+	}
+	return j.Ask(ctx, f, w, questions)
+}
+
 func checkQuestions(questions []string) error {
 	for _, q := range questions {
-		if q == "" {
+		if strings.TrimSpace(q) == "" {
 			return usageError{errors.New("a question is empty: leave it out or ask something")}
 		}
 	}

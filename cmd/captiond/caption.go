@@ -140,7 +140,7 @@ func (o captionOptions) caption(ctx context.Context, t *tool, in string, v pipel
 
 // windows are those of the stretch asked for.
 func (o captionOptions) windows(ctx context.Context, c *worker.Clip) (iter.Seq[frames.Window], error) {
-	w, err := o.stretch.of(c.Info())
+	w, err := o.stretch.Of(c.Info())
 	switch {
 	case err != nil:
 		return nil, err

@@ -171,7 +171,7 @@ func (e *evaluation) file(ctx context.Context, v pipeline.Voice, f eval.File) er
 		clip: func(ctx context.Context, j pipeline.Job, c *worker.Clip) error {
 			var problems []error
 			for _, s := range f.Stretches {
-				w, err := stretchOptions{s.From, s.To}.of(c.Info())
+				w, err := frames.Stretch{From: s.From, To: s.To}.Of(c.Info())
 				if err == nil {
 					j.Emit = e.note(f.Path, s)
 					err = j.Ask(ctx, pipeline.Footage{Clip: c}, w, questions(s))

@@ -32,8 +32,8 @@ func (t *tool) withModels(ctx context.Context, use func(*models) error) error {
 
 // voice is a model that looks at a part of the picture.
 func (m *models) voice(name, view string) (pipeline.Voice, error) {
-	o := greedy()
-	o.view = view
+	o := searchOptions{pipeline.Greedy()}
+	o.View = view
 	request, part, err := o.request()
 	if err != nil {
 		return pipeline.Voice{}, err
