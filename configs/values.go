@@ -136,7 +136,7 @@ func parse(text string, to reflect.Type) (any, error) {
 	var err error
 	switch reflect.Zero(to).Interface().(type) {
 	case time.Duration:
-		v, err = parseDuration(text)
+		v, err = ParseDuration(text)
 	case Size:
 		return ParseSize(text)
 	case slog.Level:
@@ -167,8 +167,8 @@ func parseBool(text string) (bool, error) {
 	return text == "true", nil
 }
 
-// parseDuration is Go's, with days: retention is counted in them.
-func parseDuration(text string) (time.Duration, error) {
+// ParseDuration is time.ParseDuration with days, such as 90d: retention is counted in them.
+func ParseDuration(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.Atoi(days)
 		if err != nil || n < 0 || n > math.MaxInt64/int(24*time.Hour) {
