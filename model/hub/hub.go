@@ -1,15 +1,20 @@
 // Package hub turns the name of a model into the folder that its checkpoint lies in: a
 // folder, a name that was imported into captiond's own registry, or a Hugging Face Hub
-// name, looked up in the Hub's cache as it lies on disk. It also holds the published
-// figures of the public checkpoints.
+// name, looked up in the Hub's cache as it lies on disk. Client downloads into that cache,
+// and RemoveSnapshot takes out of it. It also holds the published figures of the public
+// checkpoints.
 //
-// It reads no network; it does not own what is in the folder (model/checkpoint).
+// Only Client.Pull reads the network; the package does not own what is in the folder
+// (model/checkpoint). What a hub says is believed as far as it can be checked: sizes and
+// hashes, names that stay inside the cache, one commit for all files.
 //
-// Everything may be used concurrently. Two processes that import the same name at once
-// leave one of the two whole.
+// Everything may be used concurrently, and beside other processes: what is changed in the
+// cache is locked as huggingface_hub locks it. Two processes that import the same name at
+// once leave one of the two whole.
 package hub
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,42 +24,6 @@ import (
 	"slices"
 	"strings"
 )
-
-// Roots are the folders in which names are looked up; "" is none.
-type Roots struct {
-	Cache  string // the Hub's cache, in which models--owner--name lies
-	Models string // the registry: the folder models of captiond's state folder
-}
-
-// DefaultRoots finds the Hub's cache as huggingface_hub does (constants.py): HF_HUB_CACHE,
-// HUGGINGFACE_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub and
-// ~/.cache/huggingface/hub, the first that is set. state is captiond's state folder, or
-// "". Getenv is os.Getenv outside tests.
-func DefaultRoots(getenv func(string) string, state string) Roots {
-	var r Roots
-	if state != "" {
-		r.Models = filepath.Join(state, "models")
-	}
-	home := func(path string) string {
-		if rest, ok := strings.CutPrefix(path, "~/"); ok {
-			return filepath.Join(getenv("HOME"), rest)
-		}
-		return path
-	}
-	switch {
-	case getenv("HF_HUB_CACHE") != "":
-		r.Cache = home(getenv("HF_HUB_CACHE"))
-	case getenv("HUGGINGFACE_HUB_CACHE") != "":
-		r.Cache = home(getenv("HUGGINGFACE_HUB_CACHE"))
-	case getenv("HF_HOME") != "":
-		r.Cache = filepath.Join(home(getenv("HF_HOME")), "hub")
-	case getenv("XDG_CACHE_HOME") != "":
-		r.Cache = filepath.Join(home(getenv("XDG_CACHE_HOME")), "huggingface", "hub")
-	case getenv("HOME") != "":
-		r.Cache = filepath.Join(getenv("HOME"), ".cache", "huggingface", "hub")
-	}
-	return r
-}
 
 // ErrNotFound is in every error that says that a name leads nowhere.
 var ErrNotFound = errors.New("model not found")
@@ -78,20 +47,30 @@ func Resolve(name string, r Roots) (string, error) {
 		}
 		looked = append(looked, "imported models in "+r.Models)
 	}
-	ref, ok := parseRef(name)
-	if ok && r.Cache != "" {
+	ref, err := ParseRef(name, "")
+	if err == nil && r.Cache != "" {
 		dir, err := ref.find(r.Cache)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return dir, err
 		}
 		looked = append(looked, filepath.Join(r.Cache, ref.folder()))
 	}
-	return "", fmt.Errorf("resolve model %s: %w; looked for %s: name a folder that holds a checkpoint, or import one with `captiond model import`",
-		name, ErrNotFound, strings.Join(looked, ", "))
+	return "", fmt.Errorf("resolve model %s: %w; looked for %s: name a folder that holds a checkpoint, import one with `captiond model import`%s",
+		name, ErrNotFound, strings.Join(looked, ", "), offer(name))
 }
 
-// ref is a model on the Hub.
-type ref struct{ owner, name, revision string }
+// offer suggests a download where a name is one of the Hub's: it has an owner, or is that
+// of a public checkpoint.
+func offer(name string) string {
+	ref, err := ParseRef(name, "")
+	if _, public := Figure(name); err != nil || !public && !strings.Contains(name, "/") {
+		return ", or download one with `captiond model pull`"
+	}
+	return ", or download it with `" + ref.command() + "`"
+}
+
+// Ref is a model on the Hub at one revision: a branch, a tag, refs/pr/N or a commit.
+type Ref struct{ Owner, Name, Revision string }
 
 var (
 	part     = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,96}$`)
@@ -104,10 +83,12 @@ func validName(s string) bool {
 	return part.MatchString(s) && !strings.Contains(s, "..") && s != "."
 }
 
-func parseRef(s string) (ref, bool) {
+// ParseRef reads [OWNER/]NAME[@REVISION]. The owner is microsoft and the revision main
+// where none is given; a revision of its own, where it is not "", is that after the @.
+func ParseRef(s, own string) (Ref, error) {
 	path, rev, pinned := strings.Cut(s, "@")
 	if !pinned {
-		rev = "main"
+		rev = cmp.Or(own, "main")
 	}
 	owner, name, both := strings.Cut(path, "/")
 	if !both {
@@ -115,36 +96,58 @@ func parseRef(s string) (ref, bool) {
 	}
 	ok := validName(owner) && validName(name) && len(rev) < 256 && revision.MatchString(rev)
 	for step := range strings.SplitSeq(rev, "/") {
-		ok = ok && step != "." && !strings.Contains(step, "..")
+		ok = ok && !strings.HasPrefix(step, ".") && !strings.Contains(step, "..")
 	}
-	return ref{owner, name, rev}, ok
+	if !ok || pinned && own != "" && own != rev {
+		return Ref{}, fmt.Errorf("%.200q with the revision %.200q is no model of the Hub: give OWNER/NAME, such as microsoft/git-base-vatex, and a branch, a tag, refs/pr/N or a commit", s, cmp.Or(own, rev))
+	}
+	return Ref{owner, name, rev}, nil
 }
 
-func (r ref) folder() string { return "models--" + r.owner + "--" + r.name }
+// Repo is OWNER/NAME.
+func (r Ref) Repo() string { return r.Owner + "/" + r.Name }
+
+// String is OWNER/NAME@REVISION, without the revision where it is main.
+func (r Ref) String() string {
+	if r.Revision == "main" {
+		return r.Repo()
+	}
+	return r.Repo() + "@" + r.Revision
+}
+
+func (r Ref) folder() string { return "models--" + r.Owner + "--" + r.Name }
+
+// command is what downloads it.
+func (r Ref) command() string {
+	if r.Revision == "main" {
+		return "captiond model pull " + r.Repo()
+	}
+	return "captiond model pull " + r.Repo() + " --revision " + r.Revision
+}
 
 // find looks a model up in the cache: refs/REVISION holds the commit whose files lie, as
 // symlinks into blobs, in snapshots/COMMIT.
-func (r ref) find(cache string) (string, error) {
+func (r Ref) find(cache string) (string, error) {
 	repo := filepath.Join(cache, r.folder())
 	if _, err := os.Stat(repo); err != nil {
 		return "", err
 	}
-	id := r.revision
-	data, err := os.ReadFile(filepath.Join(repo, "refs", filepath.FromSlash(r.revision)))
+	id := r.Revision
+	data, err := os.ReadFile(filepath.Join(repo, "refs", filepath.FromSlash(r.Revision)))
 	switch {
 	case err == nil:
 		id = strings.TrimSpace(string(data))
 	case !commit.MatchString(id):
-		return "", fmt.Errorf("resolve model %s/%s: %w: revision %s is not in the cache %s, which has %s",
-			r.owner, r.name, ErrNotFound, r.revision, repo, revisions(repo))
+		return "", fmt.Errorf("resolve model %s: %w: its revision is not in the cache %s, which has %s: name one of them after an @, or download it with `%s`",
+			r, ErrNotFound, repo, revisions(repo), r.command())
 	}
 	if !commit.MatchString(id) {
-		return "", fmt.Errorf("resolve model %s/%s: the cache's ref %s is damaged: download the model again", r.owner, r.name, r.revision)
+		return "", fmt.Errorf("resolve model %s: the cache's ref %s is damaged: download the model again with `%s`", r, r.Revision, r.command())
 	}
 	dir := filepath.Join(repo, "snapshots", id)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("resolve model %s/%s: %w: its snapshot %s is not in the cache: download the model again",
-			r.owner, r.name, ErrNotFound, dir)
+		return "", fmt.Errorf("resolve model %s: %w: its snapshot %s is not in the cache: download the model again with `%s`",
+			r, ErrNotFound, dir, r.command())
 	}
 	return dir, nil
 }

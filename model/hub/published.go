@@ -1,6 +1,9 @@
 package hub
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Published is a figure that Hugging Face published for a checkpoint: the first three
 // logits at the last position when the text is [CLS] (101) alone. They come from
@@ -65,4 +68,15 @@ func Figure(name string) (Published, bool) {
 		}
 	}
 	return Published{}, false
+}
+
+// SafetensorsRevision is where a public checkpoint has safetensors, if not on the revision
+// itself: the request by which the Hub's converter offered them, as of late 2025.
+func SafetensorsRevision(r Ref) (string, bool) {
+	const request = "refs/pr/1"
+	offered := []string{
+		"git-base-coco", "git-base-textcaps", "git-large", "git-large-textcaps", "git-large-vatex",
+		"git-large-msrvtt-qa", "git-large-r-coco", "git-large-r-textcaps",
+	}
+	return request, r.Owner == "microsoft" && r.Revision != request && slices.Contains(offered, r.Name)
 }

@@ -36,7 +36,15 @@ type Trial func(*checkpoint.Checkpoint) ([]int64, error)
 // refuses a name that is taken. It reads the whole checkpoint, which takes seconds; a
 // cancelled context ends it. A trial that is not nil is made of it, and recorded.
 func (r *Registry) Import(ctx context.Context, name, dir string, trial Trial) (Entry, error) {
-	entry, err := r.examine(ctx, name, dir, trial)
+	if _, err := r.Get(name); validName(name) && !errors.Is(err, ErrNotFound) {
+		return Entry{}, fmt.Errorf("import model %s: the name is taken: choose another, or `captiond model remove %s` first", name, name)
+	}
+	return r.Replace(ctx, name, dir, trial)
+}
+
+// Replace imports as Import does, over what the name stood for before.
+func (r *Registry) Replace(ctx context.Context, name, dir string, trial Trial) (Entry, error) {
+	entry, err := examine(ctx, name, dir, trial)
 	if err == nil {
 		err = r.write(entry)
 	}
@@ -46,12 +54,9 @@ func (r *Registry) Import(ctx context.Context, name, dir string, trial Trial) (E
 	return entry, nil
 }
 
-func (r *Registry) examine(ctx context.Context, name, dir string, trial Trial) (Entry, error) {
+func examine(ctx context.Context, name, dir string, trial Trial) (Entry, error) {
 	if !validName(name) {
 		return Entry{}, errors.New("a name is made of letters, digits, '_', '-' and single '.', 96 at most")
-	}
-	if _, err := r.Get(name); !errors.Is(err, ErrNotFound) {
-		return Entry{}, fmt.Errorf("the name is taken: choose another, or `captiond model remove %s` first", name)
 	}
 	folder, err := filepath.Abs(dir)
 	if err != nil {
@@ -72,7 +77,6 @@ func (r *Registry) examine(ctx context.Context, name, dir string, trial Trial) (
 	return entry, err
 }
 
-// write puts the entry into place whole or not at all.
 func (r *Registry) write(e Entry) error {
 	data, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
@@ -81,16 +85,22 @@ func (r *Registry) write(e Entry) error {
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(r.Dir, ".import-*")
+	return writeFile(r.path(e.Name), r.Dir, append(data, '\n'), 0o600)
+}
+
+// writeFile puts a file into place whole or not at all, by way of a temporary one in a
+// folder of the same disk.
+func writeFile(path, folder string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(folder, ".import-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(append(data, '\n'))
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), r.path(e.Name))
+	return os.Rename(f.Name(), path)
 }
 
 func (r *Registry) path(name string) string { return filepath.Join(r.Dir, name+".json") }

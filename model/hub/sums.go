@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -55,24 +56,28 @@ func sum(ctx context.Context, path string) (Sum, error) {
 	if !info.Mode().IsRegular() {
 		return Sum{}, errors.New("not a regular file")
 	}
+	h := sha256.New()
+	n, err := feed(ctx, h, path)
+	return Sum{Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+}
+
+// feed hashes a whole file and returns its size.
+func feed(ctx context.Context, h hash.Hash, path string) (size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Sum{}, err
+		return 0, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	s := Sum{}
 	for err == nil {
 		var n int64
 		n, err = io.CopyN(h, f, 8<<20)
-		s.Size += n
+		size += n
 		err = cmp.Or(ctx.Err(), err)
 	}
-	s.SHA256 = hex.EncodeToString(h.Sum(nil))
 	if !errors.Is(err, io.EOF) {
-		return Sum{}, err
+		return 0, err
 	}
-	return s, nil
+	return size, nil
 }
 
 // compare lists what differs between two sets of files, both ordered by name.
