@@ -243,7 +243,7 @@ func advance(live []search, asked []int, logits [][]float32) (still []search, ro
 	for i, s := range live {
 		mine := logits[from : from+asked[i]]
 		if !finite(mine) {
-			return nil, nil, nil, nil, errors.New("the model gave numbers that are not finite: are the weights damaged?")
+			return nil, nil, nil, nil, errNotFinite
 		}
 		t, p := s.next(mine)
 		if len(t) > 0 {

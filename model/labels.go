@@ -1,12 +1,11 @@
 package model
 
 import (
-	"context"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 )
@@ -18,169 +17,138 @@ type Labels struct {
 	names   []string
 	digest  string
 	root    *node
+	places  []place
 	longest int // tokens, the end token not counted
 }
 
 // node is a place in the trie. A node without children is the end of a label.
 type node struct {
-	children map[int64]*node
-	order    []int64 // of the children, as first met
-	label    int     // at an end: the label's index
+	token    int64
+	children []*node // by their tokens
+	label    int     // at an end: the label's index, else -1
+	place    int     // at no end: its index in Labels.places, -1 for the root
 }
 
-// Labels makes a trie of names. All that is wrong with them is reported at once.
+// place is a node that has children, the root left out. What is below a place follows it
+// at once, so that the places above one are the last ones met at each depth.
+type place struct {
+	*node
+	parent int // index; -1 for the root
+	depth  int // tokens before it, 0 below the root
+}
+
+// LabelError says what is wrong with a label.
+type LabelError struct {
+	Index  int    // in the list that the labels are made of
+	Reason string // such as "is empty"
+}
+
+func (e LabelError) Error() string { return fmt.Sprintf("label %d %s", e.Index+1, e.Reason) }
+
+// LabelErrors are all that is wrong with a list of labels, in its order.
+type LabelErrors []LabelError
+
+func (es LabelErrors) Error() string {
+	const shown = 10
+	var lines []string
+	for _, e := range es[:min(len(es), shown)] {
+		lines = append(lines, e.Error())
+	}
+	if more := len(es) - shown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Labels makes a trie of names. All that is wrong with them is reported at once, as
+// LabelErrors: those that are empty, that have more tokens than the model takes or an end
+// token among them, and those that are the same to the model. What the vocabulary cannot
+// spell is the unknown token, and as likely as that is.
 func (m *Model) Labels(names []string) (*Labels, error) {
-	l := &Labels{of: m, names: slices.Clone(names), root: &node{label: -1}}
-	var problems []error
 	if len(names) == 0 {
-		problems = append(problems, errors.New("there are none"))
+		return nil, errors.New("make labels: there are none")
 	}
+	l := &Labels{of: m, names: slices.Clone(names)}
+	var all []label
+	var wrong LabelErrors
 	for i, name := range names {
-		if err := l.add(i, append(m.vocab.Encode(name), m.ends[0]), m); err != nil {
-			problems = append(problems, err)
+		tokens := m.vocab.Encode(name)
+		if reason := m.refuse(tokens); reason != "" {
+			wrong = append(wrong, LabelError{i, reason})
+			continue
 		}
+		l.longest = max(l.longest, len(tokens))
+		all = append(all, label{i, append(tokens, m.ends[0])})
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, fmt.Errorf("make labels: %w", err)
+	slices.SortFunc(all, label.compare)
+	wrong = append(wrong, twins(all, names)...)
+	if len(wrong) > 0 {
+		slices.SortFunc(wrong, func(a, b LabelError) int { return a.Index - b.Index })
+		return nil, fmt.Errorf("make labels: %w", wrong)
 	}
+	l.plant(all)
 	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
 	l.digest = hex.EncodeToString(sum[:8])
 	return l, nil
 }
 
-func (l *Labels) add(label int, tokens []int64, m *Model) error {
-	if len(tokens) == 1 {
-		return fmt.Errorf("label %d is empty", label+1)
+// refuse says what is wrong with a label's tokens, if anything is.
+func (m *Model) refuse(tokens []int64) string {
+	limit := int(m.sizes.TextPositions) - 1
+	switch {
+	case len(tokens) == 0:
+		return "is empty"
+	case len(tokens) > limit:
+		return fmt.Sprintf("has %d tokens, the model takes %d", len(tokens), limit)
+	case slices.ContainsFunc(tokens, limits{ends: m.ends}.isEnd):
+		return "has a token that ends a text"
 	}
-	if len(tokens) > int(m.sizes.TextPositions)-1 {
-		return fmt.Errorf("label %d has %d tokens, the model takes %d", label+1, len(tokens), m.sizes.TextPositions-1)
-	}
-	l.longest = max(l.longest, len(tokens)-1)
-	at := l.root
-	for _, t := range tokens {
-		if at.children == nil {
-			at.children = map[int64]*node{}
+	return ""
+}
+
+// label is the tokens of a label with the end token.
+type label struct {
+	index  int
+	tokens []int64
+}
+
+func (l label) compare(o label) int {
+	return cmp.Or(slices.Compare(l.tokens, o.tokens), l.index-o.index)
+}
+
+// twins are the labels that have the tokens of one before them. They are sorted.
+func twins(sorted []label, names []string) (wrong []LabelError) {
+	for i := 1; i < len(sorted); i++ {
+		a, b := sorted[i-1], sorted[i]
+		if slices.Equal(a.tokens, b.tokens) {
+			wrong = append(wrong, LabelError{b.index, fmt.Sprintf("%q is the same to the model as label %d, %q", names[b.index], a.index+1, names[a.index])})
 		}
-		child := at.children[t]
-		if child == nil {
-			child = &node{label: -1}
-			at.children[t] = child
-			at.order = append(at.order, t)
+	}
+	return wrong
+}
+
+// plant makes the trie of labels that are sorted and differ.
+func (l *Labels) plant(sorted []label) {
+	l.root = &node{label: -1, place: -1}
+	path := []*node{l.root} // to the label before
+	var before []int64
+	for _, label := range sorted {
+		shared := 0
+		for shared < len(before) && before[shared] == label.tokens[shared] {
+			shared++
 		}
-		at = child
-	}
-	if at.label >= 0 {
-		return fmt.Errorf("labels %d and %d, %q and %q, are the same to the model", at.label+1, label+1, l.names[at.label], l.names[label])
-	}
-	at.label = label
-	return nil
-}
-
-// Score is how likely a label is.
-type Score struct {
-	Label string
-	Index int // in the list that Labels was made of
-	// LogProb is the natural logarithm of the probability that the model says exactly
-	// this label.
-	LogProb float64
-	// Probability is that of the label given that one of the labels is said: they sum to 1.
-	Probability float64
-}
-
-// classifyRows is how many places in the trie are looked at in one run.
-const classifyRows = 32
-
-// Classify computes the probability of every label after the prompt, which may be
-// empty, exactly, and returns the labels with the likeliest first. What labels begin
-// with in common is computed once.
-func (m *Model) Classify(ctx context.Context, p *Prefix, prompt string, l *Labels) ([]Score, error) {
-	release, err := p.hold(m)
-	if err != nil {
-		return nil, fmt.Errorf("classify: %w", err)
-	}
-	defer release()
-	if l == nil || l.of != m {
-		return nil, errors.New("classify: the labels were not made by this model")
-	}
-	ids := m.prompt(prompt)
-	if room := int(m.sizes.TextPositions) - len(ids); l.longest > room {
-		return nil, fmt.Errorf("classify: the longest label has %d tokens, after the prompt there is room for %d", l.longest, room)
-	}
-	r, logits, err := m.start(ctx, p, [][]int64{ids})
-	if err != nil {
-		return nil, fmt.Errorf("classify: %w", err)
-	}
-	defer r.close()
-	scores := make([]Score, len(l.names))
-	c := classifier{scores: scores, names: l.names}
-	if err := c.visit(ctx, r, logits, []branch{{node: l.root}}); err != nil {
-		return nil, fmt.Errorf("classify: %w", err)
-	}
-	normalise(scores)
-	return scores, nil
-}
-
-// branch is a place in the trie and how likely it is to come there.
-type branch struct {
-	node    *node
-	logProb float64
-}
-
-// classifier walks through the trie.
-type classifier struct {
-	scores []Score
-	names  []string
-}
-
-// visit looks at places whose rows' logits are known and goes on to all below them.
-func (c classifier) visit(ctx context.Context, r *rows, logits [][]float32, at []branch) error {
-	if !finite(logits) {
-		return errors.New("the model gave numbers that are not finite: are the weights damaged?")
-	}
-	var below []branch
-	var tokens, parents []int64
-	for i, b := range at {
-		total := logSum(logits[i])
-		for _, token := range b.node.order {
-			child := branch{b.node.children[token], b.logProb + float64(logits[i][token]) - total}
-			if label := child.node.label; label >= 0 {
-				c.scores[label] = Score{Label: c.names[label], Index: label, LogProb: child.logProb}
-				continue
+		path, before = path[:shared+1], label.tokens
+		for _, token := range label.tokens[shared:] {
+			at := path[len(path)-1]
+			child := &node{token: token, label: -1}
+			at.children = append(at.children, child)
+			if len(path) == len(label.tokens) {
+				child.label = label.index
+			} else {
+				child.place = len(l.places)
+				l.places = append(l.places, place{child, at.place, len(path) - 1})
 			}
-			below, tokens, parents = append(below, child), append(tokens, token), append(parents, int64(i))
+			path = append(path, child)
 		}
-	}
-	for from := 0; from < len(below); from += classifyRows {
-		to := min(from+classifyRows, len(below))
-		next, l, err := r.fork(ctx, tokens[from:to], parents[from:to])
-		if err != nil {
-			return err
-		}
-		err = c.visit(ctx, next, l, below[from:to])
-		next.close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// normalise sorts scores and makes the probabilities sum to 1.
-func normalise(scores []Score) {
-	slices.SortStableFunc(scores, func(a, b Score) int {
-		switch {
-		case a.LogProb > b.LogProb:
-			return -1
-		case a.LogProb < b.LogProb:
-			return 1
-		}
-		return 0
-	})
-	total := 0.0
-	for _, s := range scores {
-		total += math.Exp(s.LogProb - scores[0].LogProb)
-	}
-	for i := range scores {
-		scores[i].Probability = math.Exp(scores[i].LogProb-scores[0].LogProb) / total
 	}
 }

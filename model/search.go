@@ -1,9 +1,13 @@
 package model
 
 import (
+	"errors"
 	"math"
 	"slices"
 )
+
+// errNotFinite is why a text cannot be searched for any further.
+var errNotFinite = errors.New("the model gave numbers that are not finite: are the weights damaged?")
 
 // search looks for one text. It is used by one goroutine.
 type search interface {
@@ -92,14 +96,14 @@ func (g *greedy) choose(logits []float32) int64 {
 	if n := len(g.found.tokens); n > 0 {
 		before = g.found.tokens[n-1]
 	}
-	token, best := before, math.Inf(-1)
-	for _, t := range g.labels.order {
-		if l := float64(logits[t]); t != before && l > best {
-			token, best = t, l
+	var chosen *node
+	for _, child := range g.labels.children {
+		if chosen == nil || chosen.token == before || child.token != before && logits[child.token] > logits[chosen.token] {
+			chosen = child
 		}
 	}
-	g.labels = g.labels.children[token]
-	return token
+	g.labels = chosen
+	return chosen.token
 }
 
 func argmax(logits []float32) int64 {
@@ -115,12 +119,24 @@ func argmax(logits []float32) int64 {
 // logSum is the logarithm of the sum of exponentials: what turns logits into
 // log-probabilities.
 func logSum(logits []float32) float64 {
-	greatest := float64(slices.Max(logits))
+	greatest := float64(greatest(logits))
 	sum := 0.0
 	for _, l := range logits {
 		sum += math.Exp(float64(l) - greatest)
 	}
 	return greatest + math.Log(sum)
+}
+
+// greatest of some numbers. Where some are no numbers it is any of them; slices.Max would
+// say so, and is ten times slower.
+func greatest(of []float32) float32 {
+	most := of[0]
+	for _, f := range of {
+		if f > most {
+			most = f
+		}
+	}
+	return most
 }
 
 func finite(rows [][]float32) bool {

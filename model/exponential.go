@@ -1,0 +1,63 @@
+package model
+
+import (
+	"math"
+	"runtime"
+	"sync"
+)
+
+// exponential is e^-x for x >= 0 from tables, to 11 digits and three times as fast as
+// math.Exp: a list of labels needs tens of millions.
+type exponential struct {
+	whole    [exponents]float64 // e^-i
+	fraction [fractions]float64 // e^-(i/fractions)
+}
+
+const (
+	exponents = 1024 // e^-746 is 0 in a float64 already
+	fractions = 256
+)
+
+func newExponential() *exponential {
+	e := &exponential{}
+	for i := range e.whole {
+		e.whole[i] = math.Exp(-float64(i))
+	}
+	for i := range e.fraction {
+		e.fraction[i] = math.Exp(-float64(i) / fractions)
+	}
+	return e
+}
+
+// logSum is the logarithm of the sum of exponentials, as the function of that name. It is
+// no number where a logit is none or infinite.
+func (e *exponential) logSum(logits []float32) float64 {
+	greatest := greatest(logits)
+	sum := 0.0
+	for _, l := range logits {
+		x := float64(greatest-l) * fractions
+		if x >= exponents*fractions {
+			continue
+		}
+		i := int(x)
+		r := (x - float64(i)) / fractions // below 1/256: four terms of the series
+		sum += e.whole[uint(i)/fractions%exponents] * e.fraction[uint(i)%fractions] * (1 - r*(1-r*(0.5-r*(1.0/6))))
+	}
+	return float64(greatest) + math.Log(sum)
+}
+
+// logSums are those of several rows, computed side by side.
+func (e *exponential) logSums(rows [][]float32) []float64 {
+	sums := make([]float64, len(rows))
+	workers := min(runtime.GOMAXPROCS(0), len(rows))
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(rows); i += workers {
+				sums[i] = e.logSum(rows[i])
+			}
+		})
+	}
+	wg.Wait()
+	return sums
+}
