@@ -50,6 +50,9 @@ type Camera struct {
 	Transport          Transport   // TCP where empty
 	TLS                *tls.Config // for rtsps://; nil verifies as browsers do
 	Dialer             net.Dialer
+	// Dial connects in place of Dialer, where it is set: to the address, or to none if that may
+	// not be. Datagrams then go to the host that was dialled, whatever the camera says.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Read plays the stream and hands each unit to use, in the order of arrival, from the first
@@ -100,6 +103,7 @@ type session struct {
 	elsewhere *base.URL // where the camera redirected to, if to another address
 	client    gortsplib.Client
 	lost      atomic.Uint64 // packets, since the last unit
+	peer      net.Addr      // that was dialled
 }
 
 // errElsewhere ends a session whose camera redirected to another address.
@@ -113,6 +117,9 @@ func (s *session) play(ctx context.Context, target *base.URL) error {
 		OnPacketsLost:     func(n uint64) { s.lost.Add(n) },
 		OnTransportSwitch: func(error) {}, // what the library would print goes nowhere: units and errors say enough
 		OnDecodeError:     func(error) {},
+	}
+	if s.camera.Dial != nil {
+		s.client.ListenPacket = s.listen
 	}
 	if err := s.client.Start(); err != nil {
 		return fmt.Errorf("connect to camera: %w", err)
@@ -153,14 +160,6 @@ func (c Camera) protocol() *gortsplib.Protocol {
 	}
 	tcp := gortsplib.ProtocolTCP
 	return &tcp
-}
-
-// dial connects to the camera's own address alone.
-func (s *session) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if address != s.address {
-		return nil, errElsewhere
-	}
-	return s.camera.Dialer.DialContext(ctx, network, address)
 }
 
 // watch notes redirects to other addresses before the library follows them.

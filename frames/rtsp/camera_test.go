@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,8 +68,13 @@ func (p *peer) OnSetup(*gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gor
 }
 
 // OnPlay implements gortsplib.ServerHandlerOnPlay.
-func (p *peer) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
-	p.playing <- struct{}{}
+func (p *peer) OnPlay(c *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
+	go func() { // what is sent before the session plays is lost
+		for c.Session.State() != gortsplib.ServerSessionStatePlay {
+			<-time.After(time.Millisecond)
+		}
+		p.playing <- struct{}{}
+	}()
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
@@ -252,7 +258,7 @@ func TestLost(t *testing.T) {
 	}
 }
 
-// readOne reads until the first unit, which the camera sends as soon as it plays.
+// readOne reads until the first unit, which the camera sends again and again once it plays.
 func (p *peer) readOne(t *testing.T, c rtsp.Camera) error {
 	t.Helper()
 	f := p.media.Formats[0].(*format.H264)
@@ -261,14 +267,19 @@ func (p *peer) readOne(t *testing.T, c rtsp.Camera) error {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	var sending sync.WaitGroup
+	defer sending.Wait()
 	defer cancel()
-	go func() {
+	sending.Go(func() {
 		select {
 		case <-p.playing:
-			p.send(t, enc, 1000, []byte{0x65, 1, 2, 3})
 		case <-ctx.Done():
 		}
-	}()
+		for n := uint32(1); ctx.Err() == nil; n++ {
+			p.send(t, enc, 1000*n, []byte{0x65, 1, 2, 3})
+			<-time.After(10 * time.Millisecond)
+		}
+	})
 	return c.Read(ctx, func(frames.Unit) error { return errEnough })
 }
 

@@ -55,10 +55,13 @@ func (e *NoVideoError) Error() string {
 func classify(err error) error {
 	var status liberrors.ErrClientBadStatusCode
 	var noVideo *NoVideoError
+	var refused *RefusedError // by Dial
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &noVideo):
 		return err
+	case errors.As(err, &refused):
+		return refused
 	case errors.As(err, &untrusted):
 		return &RefusedError{Reason: fmt.Sprintf("its certificate is not trusted: %v", untrusted.Err)}
 	case !errors.As(err, &status):

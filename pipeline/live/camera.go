@@ -53,6 +53,9 @@ type Settings struct {
 	Every     time.Duration // from one window to the next
 	Masks     []Mask
 	Questions []Question
+	// Answers has the ring keep what the answer model made of the frames, where it is another
+	// than the caption model, also without standing questions: more can be asked then.
+	Answers   bool
 	Gate      Gate
 	Unchanged time.Duration // between heartbeats while nothing new is said; 0 for a minute
 }
@@ -66,6 +69,8 @@ type Camera struct {
 	Caption, Answer pipeline.Voice // may be the same
 	Ring            *Ring
 	Load            *Load
+	Screen          *Screen // shows its last picture; may be nil
+	Tap             *Tap    // hands on its units; may be nil
 	// Emit takes each event, sealed, in order, from one goroutine at a time. It returns when
 	// the event is safe.
 	Emit func(context.Context, sinks.Event) error
@@ -120,6 +125,7 @@ func (a *attendant) run(ctx context.Context, stop <-chan struct{}) error {
 	err := a.Connection.Attend(reading, a.attempt, func(err error, wait time.Duration) { a.report(ctx, err, wait) })
 	a.inbox.close()
 	cancel()
+	a.Tap.end(ErrStopped)
 	working.Wait()
 	a.teller.status(context.WithoutCancel(ctx), sinks.StateStopped, "")
 	if ctx.Err() != nil {

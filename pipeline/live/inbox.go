@@ -30,6 +30,8 @@ type letter struct {
 type sample struct {
 	pts    time.Duration // in its epoch
 	wall   time.Time
+	clock  sinks.Clock
+	err    time.Duration // of the clock
 	image  *image.RGBA
 	sketch frames.Sketch
 }

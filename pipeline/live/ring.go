@@ -6,14 +6,18 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/sinks"
 )
 
 // Look is a frame that was looked at, and what the models made of it.
 type Look struct {
-	Epoch           int64
-	PTS             time.Duration // in its epoch
-	Wall            time.Time
-	Caption, Answer *model.Features // the same where the models are
+	Epoch      int64
+	PTS        time.Duration // in its epoch
+	Wall       time.Time
+	Clock      sinks.Clock // that Wall is by
+	ClockError time.Duration
+	Caption    *model.Features
+	Answer     *model.Features // the same where the models are; nil where they are not kept
 }
 
 // Ring remembers the looks of all cameras for a while and within so many bytes; the oldest go
@@ -57,7 +61,7 @@ func (r *Ring) cost(before []Look, l Look) (bytes int64) {
 	if l.Caption != last.Caption {
 		bytes += r.size(l.Caption)
 	}
-	if l.Answer != l.Caption && l.Answer != last.Answer {
+	if l.Answer != nil && l.Answer != l.Caption && l.Answer != last.Answer {
 		bytes += r.size(l.Answer)
 	}
 	return bytes

@@ -44,12 +44,15 @@ func (a *attendant) attempt(ctx context.Context) (time.Duration, error) {
 	defer reading.Wait()
 	defer cancel(nil)
 	reading.Go(func() {
-		s.backlog.end(a.Connection.Read(ctx, func(u frames.Unit) error {
+		err := a.Connection.Read(ctx, func(u frames.Unit) error {
 			a.stats.units.Add(1)
 			a.stats.lostPackets.Add(int64(u.Lost))
+			a.Tap.put(u)
 			s.backlog.put(u)
 			return nil
-		}))
+		})
+		a.Tap.end(err)
+		s.backlog.end(err)
 	})
 	good, err := s.play(ctx)
 	if cause := context.Cause(ctx); cause != nil {

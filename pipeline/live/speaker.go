@@ -86,18 +86,21 @@ func (s *speaker) look(ctx context.Context, f sample) error {
 		s.stats.encoded.Add(1)
 		l.moved = len(s.looks) == 0 || s.still.moved(s.looks[len(s.looks)-1].fs[0], l.fs[0])
 	}
-	s.Ring.Add(s.Source, Look{Epoch: s.epoch, PTS: f.pts, Wall: f.wall, Caption: l.fs[0], Answer: l.fs[1]})
+	s.Ring.Add(s.Source, Look{Epoch: s.epoch, PTS: f.pts, Wall: f.wall, Clock: f.clock, ClockError: f.err, Caption: l.fs[0], Answer: l.fs[1]})
 	s.looks = append(s.looks, l)
 	return nil
 }
 
-// encode has the models look at a frame: once, where they are one.
+// encode has the models look at a frame: once, where they are one. Where nothing is asked of
+// the answer model it does not look.
 func (s *speaker) encode(ctx context.Context, f sample) (fs [2]*model.Features, err error) {
 	if fs[0], err = s.Caption.Encode(ctx, f.image, s.Caption.View); err != nil {
 		return fs, fmt.Errorf("encode frame: %w", err)
 	}
-	fs[1] = fs[0]
-	if len(s.Questions) > 0 && s.Answer.Name != s.Caption.Name {
+	switch {
+	case s.Answer.Name == s.Caption.Name:
+		fs[1] = fs[0]
+	case len(s.Questions) > 0 || s.Answers:
 		if fs[1], err = s.Answer.Encode(ctx, f.image, s.Answer.View); err != nil {
 			return fs, fmt.Errorf("encode frame: %w", err)
 		}

@@ -149,6 +149,7 @@ func (w *watch) gap(at time.Duration, skipped int64) {
 func (w *watch) picture(seen frames.Seen) error {
 	at := seen.PTS - w.now.from
 	cover(seen.Image, w.Masks)
+	w.Screen.show(seen.Image, w.now.wall.Add(at))
 	sketch, err := w.Eye.Sketch(seen.Image)
 	if err != nil {
 		return fmt.Errorf("look at picture: %w", err)
@@ -160,7 +161,7 @@ func (w *watch) picture(seen frames.Seen) error {
 	}
 	w.stats.sampled.Add(1)
 	w.inbox.put(letter{stretch: w.stretch, epoch: w.now.id,
-		sample: &sample{pts: at, wall: w.now.wall.Add(at), image: seen.Image, sketch: sketch}})
+		sample: &sample{pts: at, wall: w.now.wall.Add(at), clock: w.now.clock(), err: w.now.err, image: seen.Image, sketch: sketch}})
 	return nil
 }
 
