@@ -15,24 +15,7 @@ import (
 // there is as it begins to read. A stream that is not there holds nothing. What cannot be
 // decoded comes with its record; any other error is the last of the sequence.
 func (c *Client) Stored(ctx context.Context, subject string) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		o := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverAllPolicy}
-		for m, err := range c.held(ctx, o) {
-			var r Record
-			if err == nil {
-				var meta *jetstream.MsgMetadata
-				if meta, err = m.Metadata(); err == nil {
-					r, err = record(m, meta)
-				}
-			}
-			if err != nil {
-				err = fmt.Errorf("list %s: %w", subject, err)
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
+	return c.replay(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverAllPolicy})
 }
 
 // Held is the ids of the events that the stream holds on a subject and that were stored

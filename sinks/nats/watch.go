@@ -12,25 +12,14 @@ import (
 	"github.com/captiond/captiond/sinks"
 )
 
-// From says where to begin reading: at Seq, else at Since, else with all the stream
-// holds if All, else with what is new.
-type From struct {
-	Seq   uint64
-	Since time.Time
-	All   bool
-}
+// From says where to begin reading.
+type From = sinks.From
 
 // pause is how long Watch waits before it tries again.
 const pause = 250 * time.Millisecond
 
 // A Record is a message of the stream.
-type Record struct {
-	Seq     uint64 // its number in the stream, from 1
-	Stored  time.Time
-	Subject string
-	Data    []byte      // its JSON, as it was published
-	Event   sinks.Event // nil where it cannot be decoded
-}
+type Record = sinks.Record
 
 // Watch is the events of Read.
 func (c *Client) Watch(ctx context.Context, from From, subjects ...string) iter.Seq2[sinks.Event, error] {
