@@ -13,6 +13,7 @@ import (
 type Look struct {
 	Epoch      int64
 	PTS        time.Duration // in its epoch
+	Used       time.Duration // PTS of the frame that the models saw: an earlier one where nothing changed
 	Wall       time.Time
 	Clock      sinks.Clock // that Wall is by
 	ClockError time.Duration
@@ -90,17 +91,11 @@ func (r *Ring) forget(source string) {
 	r.looks[source] = slices.Delete(looks, 0, 1)
 }
 
-// Between returns the looks of a source in a stretch of time.
-func (r *Ring) Between(source string, from, to time.Time) []Look {
+// Past is all that is remembered of a source.
+func (r *Ring) Past(source string) Past {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var found []Look
-	for _, l := range r.looks[source] {
-		if !l.Wall.Before(from) && !l.Wall.After(to) {
-			found = append(found, l)
-		}
-	}
-	return found
+	return Past(slices.Clone(r.looks[source]))
 }
 
 // Forget drops all of a source that is no more.

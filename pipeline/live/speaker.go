@@ -86,7 +86,10 @@ func (s *speaker) look(ctx context.Context, f sample) error {
 		s.stats.encoded.Add(1)
 		l.moved = len(s.looks) == 0 || s.still.moved(s.looks[len(s.looks)-1].fs[0], l.fs[0])
 	}
-	s.Ring.Add(s.Source, Look{Epoch: s.epoch, PTS: f.pts, Wall: f.wall, Clock: f.clock, ClockError: f.err, Caption: l.fs[0], Answer: l.fs[1]})
+	s.Ring.Add(s.Source, Look{
+		Epoch: s.epoch, PTS: f.pts, Used: l.used, Wall: f.wall, Clock: f.clock, ClockError: f.err,
+		Caption: l.fs[0], Answer: l.fs[1],
+	})
 	s.looks = append(s.looks, l)
 	return nil
 }

@@ -163,7 +163,7 @@ func (m *Memory[S]) tidy(e *entry[S]) {
 		m.free(e)
 	}
 	for at := m.order.Front(); at != nil && m.count.Bytes > m.most; {
-		old := at.Value.(*entry[S]) //nolint:errcheck,forcetypeassert // nothing else is put there
+		old := at.Value.(*entry[S]) // nothing else is put there
 		at = at.Next()
 		if old.users == 0 {
 			m.count.Evictions++
