@@ -1,21 +1,16 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
-	"image"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/captiond/captiond/demo"
-	"github.com/captiond/captiond/frames/picture"
-	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model/hub"
 )
@@ -26,11 +21,11 @@ const builtIn = "demo"
 func newModel(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "model",
-		Short: "Import, list, verify and remove models",
+		Short: "Download, import, list, verify and remove models",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newModelImport(s), newModelList(s), newModelVerify(s), newModelRemove(s))
+	cmd.AddCommand(newModelPull(s), newModelImport(s), newModelList(s), newModelVerify(s), newModelRemove(s))
 	return cmd
 }
 
@@ -53,8 +48,8 @@ converted: the folder must stay where it is.`,
 			if err != nil {
 				return err
 			}
-			if name == "" {
-				name = shortName(args[0])
+			if name, err = chosenName(name, args[0]); err != nil {
+				return err
 			}
 			e, err := t.registry().Import(cmd.Context(), name, dir, t.golden(cmd.Context()))
 			if err != nil {
@@ -66,6 +61,15 @@ converted: the folder must stay where it is.`,
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name to give it (default: the folder's)")
 	return cmd
+}
+
+// chosenName is the name that a model is to have: that of the flag, else its own.
+func chosenName(flag, own string) (string, error) {
+	name := cmp.Or(flag, shortName(own))
+	if name == builtIn {
+		return "", usageError{fmt.Errorf("%s is the name of the built-in model: choose another with --name", name)}
+	}
+	return name, nil
 }
 
 func newModelList(s streams) *cobra.Command {
@@ -94,182 +98,44 @@ func newModelList(s streams) *cobra.Command {
 }
 
 func newModelRemove(s streams) *cobra.Command {
-	return &cobra.Command{
+	var files bool
+	cmd := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Forget an imported model; its files are left alone",
+		Short: "Forget a model; its files are left alone, unless --files",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := openTool(cmd, s)
 			if err != nil {
 				return err
 			}
+			if files {
+				if err := t.removeFiles(args[0]); err != nil {
+					return err
+				}
+			}
 			return t.registry().Remove(args[0])
 		},
 	}
-}
-
-func newModelVerify(s streams) *cobra.Command {
-	var image string
-	cmd := &cobra.Command{
-		Use:   "verify NAME",
-		Short: "Check a model's files and what it says",
-		Long: `Check a model's files and what it says: that the hashes are those of the import, and that
-it captions a built-in picture as it did then. With --image FILE the first logits of a
-public image checkpoint are compared with the published ones: the picture they were made
-from is COCO val2017 000000039769 (for base-textvqa and large-textvqa bus.png).`,
-		Example: "  captiond model verify coco\n  captiond model verify microsoft/git-base-coco --image 000000039769.jpg",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := openTool(cmd, s)
-			if err != nil {
-				return err
-			}
-			return t.verify(cmd.Context(), args[0], image)
-		},
-	}
-	cmd.Flags().StringVar(&image, "image", "", "the picture that the published logits were made from")
+	cmd.Flags().BoolVar(&files, "files", false, "delete what was downloaded, too: the model's files in the Hub's cache that no other revision there uses")
 	return cmd
 }
 
-// verify prints a line for each check and returns what failed.
-func (t *tool) verify(ctx context.Context, name, image string) error {
-	entry, err := t.known(name)
-	if err != nil && (!errors.Is(err, hub.ErrNotFound) || image == "") {
-		return err
-	}
-	if len(entry.Files) > 0 {
-		if err := t.registry().Verify(ctx, name); err != nil {
-			return err
-		}
-		fmt.Fprintf(t.streams.out, "ok  files: %d hashes are those of the import\n", len(entry.Files))
-	}
-	return t.withModel(ctx, name, func(m *model.Model) error {
-		if entry.Name != "" {
-			if err := verifyGolden(ctx, m, entry.Golden); err != nil {
-				return fmt.Errorf("verify %s: %w", fullName(m), err)
-			}
-			fmt.Fprintln(t.streams.out, "ok  caption: the built-in picture is captioned as before")
-		}
-		if image == "" {
-			return nil
-		}
-		return t.verifyLogits(ctx, m, hubName(name, entry), image)
-	})
-}
-
-// known is what is recorded of an imported model, or of the built-in one.
-func (t *tool) known(name string) (hub.Entry, error) {
-	if name == builtIn {
-		return hub.Entry{Name: builtIn, Golden: demo.Golden()}, nil
-	}
-	return t.registry().Get(name)
-}
-
-// verifyKnown has a model speak, if it is known what it said before.
-func (t *tool) verifyKnown(ctx context.Context, m *model.Model, name string) error {
-	entry, err := t.known(name)
-	if errors.Is(err, hub.ErrNotFound) {
-		return nil
-	}
+// removeFiles deletes a model from the Hub's cache, unless another name stands for it.
+func (t *tool) removeFiles(name string) error {
+	e, err := t.registry().Get(name)
 	if err != nil {
 		return err
 	}
-	return verifyGolden(ctx, m, entry.Golden)
-}
-
-func verifyGolden(ctx context.Context, m *model.Model, want []int64) error {
-	got, err := goldenTokens(ctx, m)
+	all, err := t.registry().List()
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(got, want) {
-		return fmt.Errorf("the built-in picture's caption has the tokens %v, before %v: import the model again, or run `captiond doctor`", got, want)
-	}
-	return nil
-}
-
-// golden opens a checkpoint and returns what it says of the built-in picture.
-func (t *tool) golden(ctx context.Context) func(*checkpoint.Checkpoint) ([]int64, error) {
-	return func(c *checkpoint.Checkpoint) (tokens []int64, err error) {
-		err = t.openModel(ctx, c, "import", func(m *model.Model) error {
-			tokens, err = goldenTokens(ctx, m)
-			return err
-		})
-		return tokens, err
-	}
-}
-
-// goldenTokens are those of the greedy caption of the built-in picture.
-func goldenTokens(ctx context.Context, m *model.Model) ([]int64, error) {
-	var text model.Text
-	err := withPicture(ctx, m, demo.Picture(), func(p *model.Prefix) (err error) {
-		text, err = m.Generate(ctx, p, model.Request{})
-		return err
-	})
-	return text.Tokens, err
-}
-
-// withPicture begins a single picture for the time of use.
-func withPicture(ctx context.Context, m *model.Model, img *image.RGBA, use func(*model.Prefix) error) error {
-	f, err := m.Encode(ctx, img, model.View{})
-	if err != nil {
-		return err
-	}
-	p, err := m.BeginPicture(ctx, f)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	return use(p)
-}
-
-// verifyLogits compares the first three logits with the published ones.
-func (t *tool) verifyLogits(ctx context.Context, m *model.Model, name, file string) error {
-	published, ok := hub.Figure(name)
-	if !ok || published.Video {
-		return fmt.Errorf("verify logits: none were published for %s that one picture can show: name one of %s", name, strings.Join(verifiable(), ", "))
-	}
-	img, err := readPicture(file)
-	if err != nil {
-		return fmt.Errorf("verify logits: %w", err)
-	}
-	var logits []float32
-	if err := withPicture(ctx, m, img, func(p *model.Prefix) (err error) {
-		logits, err = m.Logits(ctx, p, "")
-		return err
-	}); err != nil {
-		return fmt.Errorf("verify logits: %w", err)
-	}
-	var worst float64
-	for i, want := range published.Logits {
-		worst = max(worst, abs(float64(logits[i]-want)))
-	}
-	if worst > hub.Tolerance {
-		return fmt.Errorf("verify logits: %.4f, published %.4f: they differ by %.4f, more than %.4f; was it %s?",
-			logits[:3], published.Logits, worst, hub.Tolerance, published.Input)
-	}
-	_, err = fmt.Fprintf(t.streams.out, "ok  logits: %.4f, published %.4f (tolerance %.4f)\n", logits[:3], published.Logits, hub.Tolerance)
-	return err
-}
-
-func verifiable() (names []string) {
-	for _, f := range hub.Figures() {
-		if !f.Video {
-			names = append(names, f.Model)
+	for _, other := range all {
+		if other.Folder == e.Folder && other.Name != name {
+			return fmt.Errorf("remove model %s: %s has the same files: `captiond model remove %s` first", name, other.Name, other.Name)
 		}
 	}
-	return names
-}
-
-func abs(x float64) float64 { return max(x, -x) }
-
-func readPicture(file string) (*image.RGBA, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return picture.Decode(f, picture.Limits{})
+	return hub.RemoveSnapshot(e.Folder)
 }
 
 func (t *tool) registry() *hub.Registry { return &hub.Registry{Dir: t.roots().Models} }
@@ -299,15 +165,4 @@ func shortName(name string) string {
 		name = abs
 	}
 	return filepath.Base(name)
-}
-
-// hubName is the public name of a checkpoint: as given, or that of the folder that was
-// imported.
-func hubName(name string, e hub.Entry) string {
-	for _, candidate := range []string{name, "microsoft/" + shortName(name), "microsoft/" + filepath.Base(e.Folder)} {
-		if _, ok := hub.Figure(candidate); ok {
-			return candidate
-		}
-	}
-	return name
 }

@@ -212,6 +212,34 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 }
 
+// A download may have a name that is free or that of the same repository, and nothing else.
+func TestRegistryFree(t *testing.T) {
+	t.Parallel()
+	root := cache(t)
+	coco, err := Resolve("git-base-coco", Roots{Cache: root})
+	must(t, err)
+	r := &Registry{Dir: t.TempDir()}
+	for name, dir := range map[string]string{"coco": coco, "own": model(t)} {
+		_, err := r.Import(t.Context(), name, dir, nil)
+		must(t, err)
+	}
+	for name, want := range map[string]string{
+		"new": "", "coco": "", "own": "captiond model remove own", "../x": "a name is made of", "": "a name is made of",
+	} {
+		err := r.Free(name, "microsoft/git-base-coco")
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v", name, err)
+		}
+	}
+	if err := r.Free("coco", "microsoft/git-base"); err == nil {
+		t.Error("the name of another repository is free")
+	}
+	e, err := r.Replace(t.Context(), "coco", model(t), nil)
+	if now, _ := r.Get("coco"); err != nil || now.Folder != e.Folder || e.Folder == coco {
+		t.Errorf("replaced by %+v, %v", e, err)
+	}
+}
+
 func TestDamagedEntry(t *testing.T) {
 	t.Parallel()
 	r := &Registry{Dir: t.TempDir()}

@@ -54,9 +54,31 @@ func (r *Registry) Replace(ctx context.Context, name, dir string, trial Trial) (
 	return entry, nil
 }
 
+// Free is an error unless a download of OWNER/NAME may have the name: nothing has it, or
+// an earlier download of the same repository.
+func (r *Registry) Free(name, repo string) error {
+	if !validName(name) {
+		return fmt.Errorf("name model %q: %w", name, errName)
+	}
+	e, err := r.Get(name)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if had, ok := RepoOf(e.Folder); !ok || had != repo {
+		return fmt.Errorf("name model %s: the name is that of %s: choose another, or `captiond model remove %s` first", name, e.Folder, name)
+	}
+	return nil
+}
+
+// errName is that a name can be none.
+var errName = errors.New("a name is made of letters, digits, '_', '-' and single '.', 96 at most")
+
 func examine(ctx context.Context, name, dir string, trial Trial) (Entry, error) {
 	if !validName(name) {
-		return Entry{}, errors.New("a name is made of letters, digits, '_', '-' and single '.', 96 at most")
+		return Entry{}, errName
 	}
 	folder, err := filepath.Abs(dir)
 	if err != nil {
