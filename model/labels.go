@@ -41,6 +41,7 @@ type place struct {
 type LabelError struct {
 	Index  int    // in the list that the labels are made of
 	Reason string // such as "is empty"
+	Twin   int    // the index of a label before it with the same tokens, else -1
 }
 
 func (e LabelError) Error() string { return fmt.Sprintf("label %d %s", e.Index+1, e.Reason) }
@@ -74,7 +75,7 @@ func (m *Model) Labels(names []string) (*Labels, error) {
 	for i, name := range names {
 		tokens := m.vocab.Encode(name)
 		if reason := m.refuse(tokens); reason != "" {
-			wrong = append(wrong, LabelError{i, reason})
+			wrong = append(wrong, LabelError{i, reason, -1})
 			continue
 		}
 		l.longest = max(l.longest, len(tokens))
@@ -121,7 +122,8 @@ func twins(sorted []label, names []string) (wrong []LabelError) {
 	for i := 1; i < len(sorted); i++ {
 		a, b := sorted[i-1], sorted[i]
 		if slices.Equal(a.tokens, b.tokens) {
-			wrong = append(wrong, LabelError{b.index, fmt.Sprintf("%q is the same to the model as label %d, %q", names[b.index], a.index+1, names[a.index])})
+			reason := fmt.Sprintf("(%q) is the same to the model as label %d (%q)", names[b.index], a.index+1, names[a.index])
+			wrong = append(wrong, LabelError{b.index, reason, a.index})
 		}
 	}
 	return wrong

@@ -270,7 +270,7 @@ func TestBadUse(t *testing.T) {
 		"negative length":  {failure(m.Generate(ctx, p, model.Request{MaxTokens: -1})), "-1 tokens"},
 		"no labels":        {failure(m.Labels(nil)), "there are none"},
 		"empty label":      {failure(m.Labels([]string{"a", " "})), "label 2 is empty"},
-		"equal labels":     {failure(m.Labels([]string{"Red Ball", "a", "red ball"})), `label 3 "red ball" is the same to the model as label 1, "Red Ball"`},
+		"equal labels":     {failure(m.Labels([]string{"Red Ball", "a", "red ball"})), `label 3 ("red ball") is the same to the model as label 1 ("Red Ball")`},
 		"foreign labels":   {failure(m.Classify(ctx, p, "", foreign)), "not made by this model"},
 		"foreign trie":     {failure(m.Generate(ctx, p, model.Request{Labels: foreign})), "not made by this model"},
 		"nil labels":       {failure(m.Classify(ctx, p, "", nil)), "not made by this model"},

@@ -143,6 +143,7 @@ func (o benchOptions) print(w io.Writer, r bench.Report) error {
 		{"tokens", fmt.Sprintf("%.3f s", r.TokensSeconds)},
 		{"clip to caption", fmt.Sprintf("%.3f s", r.ClipSeconds)},
 		{"second question", fmt.Sprintf("%.1f %% of the first", 100*r.SecondQuestionRatio)},
+		{"1,000 labels", fmt.Sprintf("%.3f s; %.2f times as long as 10, encoder and prefix included", r.LabelsSeconds, r.LabelsRatio)},
 		{"load", fmt.Sprintf("%.2f s", r.LoadSeconds)},
 		{"peak memory", fmt.Sprintf("%.0f MB, the weights are %.0f MB", float64(r.PeakRSSBytes)/1e6, float64(r.WeightsBytes)/1e6)},
 	} {

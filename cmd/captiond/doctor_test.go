@@ -102,7 +102,7 @@ func TestBenchPrintsItsFields(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &report); err != nil || strings.Count(got.out, "\n") != 1 {
 		t.Fatalf("%v in %q", err, got.out)
 	}
-	for _, field := range []string{"encoder_vs_matmul", "prefix_vs_matmul", "second_question_ratio", "clip_seconds", "load_seconds", "peak_rss_bytes"} {
+	for _, field := range []string{"encoder_vs_matmul", "prefix_vs_matmul", "second_question_ratio", "labels_1000_vs_10", "clip_seconds", "load_seconds", "peak_rss_bytes"} {
 		if v, ok := report[field].(float64); !ok || v <= 0 {
 			t.Errorf("%s is %v", field, report[field])
 		}

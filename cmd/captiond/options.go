@@ -33,8 +33,10 @@ func (o *searchOptions) flags(f *pflag.FlagSet) {
 	f.IntVar(&o.Beams, "beam", d.Beams, "beams of the search; 1 is greedy")
 	f.StringVar(&o.Style, "beam-style", d.Style, "the beam search of: microsoft (length penalty 0.6) or hf")
 	f.IntVar(&o.MaxTokens, "max-tokens", 0, "most tokens of a text, prompt included (default: the checkpoint's max_length, else 50)")
-	f.StringVar(&o.View, "view", d.View, "part of the picture: crop (the checkpoint's own), squash (all of it), or x,y,w,h in parts of the picture")
+	f.StringVar(&o.View, "view", d.View, viewUsage)
 }
+
+const viewUsage = "part of the picture: crop (the checkpoint's own), squash (all of it), or x,y,w,h in parts of the picture"
 
 // request is the search, and the view beside it.
 func (o searchOptions) request() (model.Request, model.View, error) {

@@ -23,10 +23,13 @@ type format struct {
 	heading         string // before each of several inputs on one stream, %s being its name
 }
 
+// heading comes before each of several inputs, %s being its name.
+const heading = "==> %s <==\n"
+
 // formats are the forms of output, the default first.
 func formats() []format {
 	return []format{
-		{"text", ".txt", func(w io.Writer) sinks.Sink { return subtitles.NewText(w) }, false, "==> %s <==\n"},
+		{"text", ".txt", func(w io.Writer) sinks.Sink { return subtitles.NewText(w) }, false, heading},
 		{"jsonl", ".jsonl", func(w io.Writer) sinks.Sink { return jsonl.New(w) }, false, ""},
 		{"vtt", ".vtt", func(w io.Writer) sinks.Sink { return subtitles.NewVTT(w) }, true, ""},
 		{"srt", ".srt", func(w io.Writer) sinks.Sink { return subtitles.NewSRT(w) }, true, ""},

@@ -25,7 +25,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return wrongUsage(cmd, err) })
 	configs.Flags(root.PersistentFlags())
-	root.AddCommand(newCaption(s), newAsk(s), newModel(s), newToken(s), newServe(s), newWatch(s), newEval(s), newDemo(s), newBench(s), newDoctor(s), newVersion(s))
+	root.AddCommand(newCaption(s), newAsk(s), newClassify(s), newModel(s), newToken(s), newServe(s), newWatch(s), newEval(s), newDemo(s), newBench(s), newDoctor(s), newVersion(s))
 	checkUsage(root)
 	return root
 }

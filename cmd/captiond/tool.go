@@ -107,10 +107,15 @@ func fullName(m *model.Model) string { return m.Name() + "@" + m.Digest() }
 
 // speak opens a model and, where events are published, the way there.
 func (t *tool) speak(ctx context.Context, name string, o searchOptions, use func(pipeline.Voice) error) error {
+	t.warnBuiltIn(name)
+	return t.withPublisher(ctx, func() error { return t.withVoice(ctx, name, o, use) })
+}
+
+// warnBuiltIn says what the built-in model is, where it is the one that is used.
+func (t *tool) warnBuiltIn(name string) {
 	if name == builtIn {
 		t.log.Warn("the built-in model knows moving shapes and nothing else: name a checkpoint with --model")
 	}
-	return t.withPublisher(ctx, func() error { return t.withVoice(ctx, name, o, use) })
 }
 
 // withVoice opens a model to speak with.

@@ -27,6 +27,7 @@ type Report struct {
 	EncoderVsMatmul     float64 `json:"encoder_vs_matmul"`     // share of the matrix-multiply rate
 	PrefixVsMatmul      float64 `json:"prefix_vs_matmul"`      // likewise
 	SecondQuestionRatio float64 `json:"second_question_ratio"` // of the first question's time
+	LabelsRatio         float64 `json:"labels_1000_vs_10"`     // of the times, encoder and prefix included
 	ClipSeconds         float64 `json:"clip_seconds"`          // encoder, prefix and tokens
 	LoadSeconds         float64 `json:"load_seconds"`
 	PeakRSSBytes        int64   `json:"peak_rss_bytes"` // of load and clips, without the products
@@ -36,7 +37,8 @@ type Report struct {
 	EncoderSeconds float64 `json:"encoder_seconds"`
 	PrefixSeconds  float64 `json:"prefix_seconds"`
 	TokensSeconds  float64 `json:"tokens_seconds"`
-	Spread         float64 `json:"spread"` // (slowest - fastest) / median of the clip over the rounds
+	LabelsSeconds  float64 `json:"labels_seconds"` // of 1,000 labels alone
+	Spread         float64 `json:"spread"`         // (slowest - fastest) / median of the clip over the rounds
 }
 
 // Plan is what is measured. Open loads the model anew: it is called once, and timed.
@@ -66,6 +68,9 @@ func Run(ctx context.Context, p Plan) (_ Report, err error) {
 	if r.PeakRSSBytes, err = peak(); err != nil {
 		return r, err
 	}
+	if err := c.label(); err != nil {
+		return r, err
+	}
 	products, err := newProducts(p.Runtime, m, c.tokens, p.Frames)
 	if err != nil {
 		return r, err
@@ -85,12 +90,14 @@ func (r *Report) fill(rounds []times, clip Work, products float64) {
 	r.EncoderSeconds = median(rounds, func(t times) float64 { return t.encoder })
 	r.PrefixSeconds = median(rounds, func(t times) float64 { return t.prefix })
 	r.TokensSeconds = median(rounds, func(t times) float64 { return t.first })
+	r.LabelsSeconds = median(rounds, func(t times) float64 { return t.many })
 	r.ClipSeconds = median(rounds, times.clip)
 	r.MatmulGFLOPS = rate / 1e9
 	// Ratios are taken round by round, so that drift between rounds cancels.
 	r.EncoderVsMatmul = median(rounds, func(t times) float64 { return clip.Encoder / t.encoder / (products / t.products) })
 	r.PrefixVsMatmul = median(rounds, func(t times) float64 { return clip.Prefix / t.prefix / (products / t.products) })
 	r.SecondQuestionRatio = median(rounds, func(t times) float64 { return t.second / t.clip() })
+	r.LabelsRatio = median(rounds, times.labels)
 	r.Spread = spread(rounds, times.clip)
 }
 
@@ -119,7 +126,8 @@ func figures(rounds []times, figure func(times) float64) []float64 {
 // Method says how the figures come about; it is printed with them.
 const Method = `Method: six frames of noise at the model's own size are encoded, begun as one window and
 captioned with a forced number of tokens; then a second question is asked about the same
-window. The matrix-multiply rate is that of the same runtime with the same threads on the
+window, and labels are chosen from: 10, and 1,000 that share their beginnings as the names
+of ImageNet's classes do. The matrix-multiply rate is that of the same runtime with the same threads on the
 encoder's own matrix products alone, measured between the rounds. Shares count the
 operations of matrix products and attention, and nothing else. Load is opening the model
 from a file in the page cache; peak memory is that of load and first clip.`

@@ -20,6 +20,8 @@ type clip struct {
 	pictures []*image.RGBA
 	request  model.Request
 	tokens   int64 // image tokens of one frame
+	few      *model.Labels
+	many     *model.Labels // nil until they are to be timed
 }
 
 // newClip makes pictures of noise at the size that the encoder sees, so that reading and
@@ -42,13 +44,28 @@ func newClip(m *model.Model, p Plan) *clip {
 	return c
 }
 
+// label has the rounds from now on choose among labels too.
+func (c *clip) label() (err error) {
+	all := names(manyLabels, c.model.Sizes().Vocabulary)
+	if c.few, err = c.model.Labels(all[:fewLabels]); err != nil {
+		return err
+	}
+	c.many, err = c.model.Labels(all)
+	return err
+}
+
 // times are those of one round in seconds.
-type times struct{ products, encoder, prefix, first, second float64 }
+type times struct{ products, encoder, prefix, first, second, few, many float64 }
 
 // clip is the time from pictures to the first text.
 func (t times) clip() float64 { return t.encoder + t.prefix + t.first }
 
-// round captions the clip and asks a second question.
+// labels is the time from pictures to the probabilities of many labels over that of few.
+func (t times) labels() float64 {
+	return (t.encoder + t.prefix + t.many) / (t.encoder + t.prefix + t.few)
+}
+
+// round captions the clip, asks a second question and chooses among labels.
 func (c *clip) round(ctx context.Context) (t times, err error) {
 	watch := stopwatch{time.Now()}
 	features, err := c.model.EncodeAll(ctx, c.pictures, model.View{})
@@ -73,7 +90,16 @@ func (c *clip) round(ctx context.Context) (t times, err error) {
 		return t, err
 	}
 	t.second = watch.lap()
-	return t, nil
+	if c.many == nil {
+		return t, nil
+	}
+	if _, err := c.model.Classify(ctx, prefix, "", c.few); err != nil {
+		return t, err
+	}
+	t.few = watch.lap()
+	_, err = c.model.Classify(ctx, prefix, "", c.many)
+	t.many = watch.lap()
+	return t, err
 }
 
 // generate demands the full length: a shorter text would be measured as a faster one.
