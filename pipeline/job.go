@@ -29,14 +29,17 @@ type Job struct {
 	Input
 	Voice
 	Emit func(sinks.Event) error
+	// After is the caption that an attempt before this one ended with, nil for none: Caption and
+	// CaptionPicture go on behind it, with the captions that would have followed it then.
+	After *sinks.Caption
 }
 
 // Caption emits a caption for each window of the clip as soon as its last frame has been
 // seen. Where the clip breaks off with an error, the captions of what was complete
 // before it come first.
 func (j Job) Caption(ctx context.Context, clip Clip, windows iter.Seq[frames.Window]) error {
-	var seq int64
-	for l, err := range looks(ctx, j.Voice, clip, windows) {
+	seq := j.next()
+	for l, err := range looks(ctx, j.Voice, clip, j.rest(windows)) {
 		if err != nil {
 			return err
 		}
@@ -61,6 +64,9 @@ func (j Job) Ask(ctx context.Context, f Footage, w frames.Window, questions []st
 
 // CaptionPicture emits the caption of a single picture.
 func (j Job) CaptionPicture(ctx context.Context, img *image.RGBA) error {
+	if j.After != nil {
+		return nil
+	}
 	s, err := j.See(ctx, Footage{Picture: img}, frames.Window{})
 	if err != nil {
 		return err

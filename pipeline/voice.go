@@ -47,6 +47,11 @@ func (v Voice) Say(ctx context.Context, p *model.Prefix, prompt string, since ti
 		Truncated:     t.Truncated,
 		Model:         v.Name,
 		LatencyMS:     time.Since(since).Milliseconds(),
-		Settings:      strings.TrimSpace(fmt.Sprintf("%v view=%v %s", v.Request, v.View, v.Settings)),
+		Settings:      v.settings(),
 	}, nil
+}
+
+// settings are all that a text depends on beside the model and what is seen.
+func (v Voice) settings() string {
+	return strings.TrimSpace(fmt.Sprintf("%v view=%v %s", v.Request, v.View, v.Settings))
 }

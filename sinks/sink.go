@@ -1,6 +1,9 @@
 package sinks
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Sink takes events away. Publish is called by one goroutine, event by event in order,
 // blocks until the event is safe where the sink says it will be, and may be retried
@@ -20,3 +23,7 @@ func (e *RefusedError) Error() string { return e.Err.Error() }
 
 // Unwrap is why.
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// ErrMoved is the error for an event that was to follow another, when something else has
+// followed it: somebody else writes there, too.
+var ErrMoved = errors.New("something else has been published there meanwhile")

@@ -30,7 +30,7 @@ func (c *Client) Publish(ctx context.Context, e sinks.Event) error {
 	if err != nil {
 		return &sinks.RefusedError{Err: err}
 	}
-	err = c.store(ctx, msg)
+	_, err = c.store(ctx, msg)
 	if err == nil {
 		return nil
 	}
@@ -67,43 +67,43 @@ func (c *Client) message(e sinks.Event) (*nats.Msg, error) {
 
 // store tries until the message is acknowledged, the error will not pass by itself, or
 // time is up.
-func (c *Client) store(ctx context.Context, msg *nats.Msg) error {
+func (c *Client) store(ctx context.Context, msg *nats.Msg, terms ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	limited, cancel := context.WithTimeout(ctx, c.o.Wait)
 	defer cancel()
 	for {
-		err := c.storeOnce(limited, msg)
+		ack, err := c.storeOnce(limited, msg, terms)
 		switch {
 		case err == nil:
 			c.problem.Store(nil)
-			return nil
+			return ack, nil
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return nil, ctx.Err()
 		case limited.Err() != nil:
-			return c.away(err)
+			return nil, c.away(err)
 		case !passing(err):
-			return err
+			return nil, err
 		}
 		if errors.Is(err, jetstream.ErrNoStreamResponse) {
 			c.found.Store(false)
 		}
 		if !sleep(limited, 50*time.Millisecond) {
-			return c.away(err)
+			return nil, c.away(err)
 		}
 	}
 }
 
-func (c *Client) storeOnce(ctx context.Context, msg *nats.Msg) error {
+func (c *Client) storeOnce(ctx context.Context, msg *nats.Msg, terms []jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	if err := c.await(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.ensure(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	ack, err := c.js.PublishMsg(ctx, msg)
+	ack, err := c.js.PublishMsg(ctx, msg, terms...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.accept(ack)
+	return ack, c.accept(ack)
 }
 
 // accept checks where the message went: another stream may hold the same subjects.
