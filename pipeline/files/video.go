@@ -30,6 +30,18 @@ type Video struct {
 	Duration sinks.Seconds     `json:"duration"` // 0 until it is known, and of a picture
 	Model    string            `json:"model"`    // name@digest of the captions, "" until it is known
 	Detail   string            `json:"detail,omitempty"`
+	Damage   string            `json:"damage,omitempty"`   // of the file, as far as it was seen
+	Captions int64             `json:"captions"`           // how many have been made
+	Failures int64             `json:"failures,omitempty"` // attempts in a row that came no further
+}
+
+// Event is the event that tells of the record as it is, sealed. The same record gives the same
+// id.
+func (v Video) Event() *sinks.Job {
+	e := &sinks.Job{Header: sinks.Header{Source: v.Source, Title: v.Title}, State: v.State,
+		Attempt: v.Attempt, Progress: v.Progress, Detail: v.Detail}
+	sinks.Seal(e)
+	return e
 }
 
 // Options are how an upload is to be captioned: at most one of Every, Whole and Scenes.
@@ -63,6 +75,20 @@ func (o Options) Validate() error {
 		return fmt.Errorf("every must be %v to %v seconds, not %v", sinks.SecondsOf(minEvery), sinks.SecondsOf(maxEvery), o.Every)
 	}
 	return nil
+}
+
+// ValidID says whether s can be the id of an upload. Nothing else is ever part of a path, a
+// subject or a key.
+func ValidID(s string) bool {
+	if len(s) != 32 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // Source is the source of the events of an upload.
