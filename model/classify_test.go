@@ -71,7 +71,10 @@ func TestClassifyIsExact(t *testing.T) {
 		p := begin(t, m, min(m.Frames(), 6))
 		for name, labels := range lists {
 			for _, prompt := range []string{"", "what color is the ball?"} {
-				t.Run(fmt.Sprint(folder, " ", name, " ", prompt), func(t *testing.T) { checkClassify(t, m, p, prompt, labels) })
+				t.Run(fmt.Sprint(folder, " ", name, " ", prompt), func(t *testing.T) {
+					t.Parallel()
+					checkClassify(t, m, p, prompt, labels)
+				})
 			}
 		}
 	}
