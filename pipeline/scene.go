@@ -58,6 +58,9 @@ func (j Job) Describe(ctx context.Context, s *Scene, since time.Time) error {
 	return j.caption(ctx, 0, &asked)
 }
 
+// ErrNoFrame is returned by See where a clip shows nothing.
+var ErrNoFrame = errors.New("no frame was found there")
+
 // See looks at one window of a clip, or at a picture, which has no windows. What is seen is
 // decoded and encoded once, however much is asked about it.
 func (j Job) See(ctx context.Context, f Footage, w frames.Window) (*Scene, error) {
@@ -70,7 +73,7 @@ func (j Job) See(ctx context.Context, f Footage, w frames.Window) (*Scene, error
 		}
 		return j.begin(ctx, l)
 	}
-	return nil, fmt.Errorf("look at %v-%v: no frame was found there", w.Start, w.End)
+	return nil, fmt.Errorf("look at %v-%v: %w", w.Start, w.End, ErrNoFrame)
 }
 
 func (j Job) seePicture(ctx context.Context, img *image.RGBA) (*Scene, error) {
