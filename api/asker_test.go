@@ -132,6 +132,8 @@ func TestCaptionAndPicture(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
+	s.options.Waiting = 100
+	s.Asker = api.NewAsker(s.options)
 	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	words := strings.Repeat("word ", 10_000)
 	for name, tt := range map[string]struct {
@@ -174,6 +176,7 @@ func TestRefusals(t *testing.T) {
 		"a file that is damaged mid": {s.file(t, "breaks off"), api.Ask{}, 422, "the file cannot be decoded: no progress for 10s"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if tt.ask.Questions == nil {
 				tt.ask.Questions = []string{"what?"}
 			}
