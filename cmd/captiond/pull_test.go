@@ -182,12 +182,11 @@ func TestPullAndCaption(t *testing.T) {
 	if asked := h.asked(); asked != "" || !strings.Contains(again.out, "nothing had to be downloaded") {
 		t.Errorf("again: asked for %q, said %s", asked, again.out)
 	}
-	t.Run("keep", func(t *testing.T) { keepPulled(t, h, home) })
+	keepPulled(t, h, home)
 }
 
 // keepPulled lists, verifies, damages, repairs and removes what was pulled.
 func keepPulled(t *testing.T, h *hubOf, home string) {
-	t.Helper()
 	ctx := t.Context()
 	cache := filepath.Join(home, ".cache", "huggingface", "hub", "models--microsoft--git-shapes")
 	if list := h.run(ctx, home, "model", "list").out; !strings.Contains(list, filepath.Join(cache, "snapshots", hubCommit)) {

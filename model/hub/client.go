@@ -151,10 +151,10 @@ func (c *Client) cached(ref Ref) (Snapshot, error) {
 	const advice = "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set: unset it to download"
 	dir, err := ref.find(c.Cache)
 	if errors.Is(err, os.ErrNotExist) {
-		err = ErrNotFound
+		err = fmt.Errorf("%w in the cache %s", ErrNotFound, c.Cache)
 	}
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("%w in the cache %s; %s", err, c.Cache, advice)
+		return Snapshot{}, fmt.Errorf("%w; %s", err, advice)
 	}
 	s := Snapshot{Ref: ref, Commit: filepath.Base(dir), Dir: dir}
 	there := func(name string) bool {

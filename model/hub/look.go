@@ -97,7 +97,7 @@ func (p *pull) look(ctx context.Context) error {
 	}
 	missing, err := choose(there, func(string) {})
 	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("%w: there it is no checkpoint of GIT that captiond can read, for it lacks %s: check the name and the revision; weights in several parts are not read",
+		err = fmt.Errorf("%w: a checkpoint of GIT has more files: it lacks %s: check the name and the revision; weights in several parts are not read",
 			ErrNotFound, strings.Join(missing, ", "))
 	}
 	return err
