@@ -33,7 +33,7 @@ func numbers() Numbers {
 // serve starts a server, and gets paths from it.
 func serve(t *testing.T, o Options) (get func(path, host string) (int, string)) {
 	t.Helper()
-	l, err := Listen("127.0.0.1:0")
+	l, err := Listen("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestServe(t *testing.T) {
 	broker := Check{OK: true}
 	m := NewMetrics(numbers)
 	m.Latency("door")(300 * time.Millisecond)
-	get := serve(t, Options{Metrics: m.Gatherer(), Ready: func(context.Context) Readiness {
+	get := serve(t, Options{Metrics: m, Ready: func(context.Context) Readiness {
 		return Readiness{OK: broker.OK, Checks: map[string]Check{"broker": broker}, Cameras: map[string]Camera{"door": {State: "live"}}}
 	}})
 	if code, body := get("/livez", ""); code != 200 || body != "ok\n" {
@@ -119,7 +119,7 @@ func TestMetricNames(t *testing.T) {
 // A page under another name must not read what is here.
 func TestHost(t *testing.T) {
 	t.Parallel()
-	get := serve(t, Options{Metrics: NewMetrics(numbers).Gatherer(), Ready: func(context.Context) Readiness { return Readiness{} }})
+	get := serve(t, Options{Metrics: NewMetrics(numbers), Ready: func(context.Context) Readiness { return Readiness{} }})
 	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:8080": 200, "127.0.0.1:1": 200, "[::1]:80": 200,
 		"evil.example": 403, "127.0.0.1.evil.example": 403, "192.168.1.2:8080": 403, "localhost.evil.example:80": 403,
@@ -133,7 +133,7 @@ func TestHost(t *testing.T) {
 func TestListen(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", "192.0.2.1:80", "nothing"} {
-		if l, err := Listen(address); err == nil {
+		if l, err := Listen(address, nil); err == nil {
 			_ = l.Close()
 			t.Errorf("%s: accepted", address)
 		}

@@ -15,6 +15,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	latency  *prometheus.HistogramVec
+	requests requests
 }
 
 // Numbers is a snapshot of a daemon.
@@ -33,6 +34,7 @@ func NewMetrics(numbers func() Numbers) *Metrics {
 		Name: "captiond_latency_seconds", Help: "From the end of a window to its text being safe.",
 		Buckets: []float64{0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60},
 	}, []string{"source"})
+	m.requests = newRequests(m.registry)
 	m.registry.MustRegister(m.latency, snapshot{numbers}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -1,73 +1,85 @@
-// Package http is the door for browsers and monitoring: /livez, /readyz and /metrics.
+// Package http is the door for browsers, scripts and monitoring: uploads, questions, captions
+// and the state of the daemon, as an API that describes itself (openapi.yaml).
+//
+// Every route comes through one place (door), which asks for the token, looks at the names
+// and origins that the client gives, and holds it to its limits. All errors are
+// application/problem+json (RFC 9457) and say what to do. What the daemon does lies behind
+// the interfaces of Options; resumable uploads are in api/http/tus.
 package http
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/net/netutil"
+
+	"github.com/captiond/captiond/api/tokens"
 )
 
 // The limits of a connection.
 const (
-	headerTime  = 5 * time.Second
-	requestTime = 15 * time.Second // to read, and to answer
 	idleTime    = time.Minute
 	lastRequest = 3 * time.Second // for what is under way when the server ends
 	maxHeader   = 16 << 10        // bytes
 )
 
-// Options are what the server tells. Both may be asked by several goroutines at once.
+// Options are what the server tells and does. What is nil is answered with 501 and a
+// sentence. All of it may be asked by several goroutines at once.
 type Options struct {
 	Ready   func(context.Context) Readiness
-	Metrics prometheus.Gatherer
+	Metrics *Metrics
 	Log     *slog.Logger
+
+	Videos  Videos
+	Uploads Uploads
+	Library Library
+	Folder  string // where uploads come in; "" where there are none
+	Asker   Asker
+	Fetch   Fetch
+	More    []func(a huma.API) // routes of others, registered by Register or Mount
+
+	Tokens       *tokens.Store // nil: there are none
+	RequireToken bool          // on the loopback interface, too
+	Hosts        []string      // names by which clients may ask, beside localhost and addresses
+	Certificate  string        // file (PEM); "" for plain HTTP
+	Key          string        // file (PEM) of its private key
+	Limits       Limits
 }
 
-// Readiness is the answer of /readyz: 200 where OK, else 503. A camera that is away does not
-// make a daemon unready: it is told.
-type Readiness struct {
-	OK      bool              `json:"ok"`
-	Version string            `json:"version"`
-	Uptime  float64           `json:"uptime_seconds"`
-	Checks  map[string]Check  `json:"checks"`
-	Cameras map[string]Camera `json:"cameras"`
-}
-
-// Check is one of the things that a daemon rests on.
-type Check struct {
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail,omitempty"` // what it is, or what is wrong
-}
-
-// Camera is how a camera is.
-type Camera struct {
-	State        string   `json:"state"`
-	Detail       string   `json:"detail,omitempty"`
-	LastFrameAge *float64 `json:"last_frame_age_seconds"` // null before the first frame
-	Epoch        int64    `json:"epoch,omitempty"`
-	Clock        string   `json:"clock,omitempty"`
-	ClockErrorMS int64    `json:"clock_error_ms,omitempty"`
-}
+// Fetch writes what an address leads to, and says by what name. Its errors are *api.Error as
+// far as the address is to blame.
+type Fetch func(ctx context.Context, address string, w io.Writer) (title string, err error)
 
 // Serve answers requests until ctx ends, and then those that are under way. It closes the
-// listener.
+// listener. One that is not on the loopback interface lets nobody in without a token.
 func Serve(ctx context.Context, l net.Listener, o Options) error {
+	o.Limits = o.Limits.orDefault()
+	d := newDoor(o, loopback(l.Addr().String()))
+	d.routes()
+	var working sync.WaitGroup
 	s := &http.Server{
-		Handler: handler(o), ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			working.Add(1)
+			defer working.Done()
+			d.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: o.Limits.Header, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		ErrorLog:  slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
+	go func() { ended <- serveOn(s, netutil.LimitListener(l, o.Limits.Connections), o) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve HTTP: %w", err)
@@ -79,7 +91,15 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 	if err != nil {
 		err = s.Close()
 	}
+	working.Wait()
 	return errors.Join(err, closed(<-ended))
+}
+
+func serveOn(s *http.Server, l net.Listener, o Options) error {
+	if o.Certificate != "" {
+		return s.ServeTLS(l, o.Certificate, o.Key)
+	}
+	return s.Serve(l)
 }
 
 // closed is nil where a server ended because it was asked to.
@@ -90,61 +110,49 @@ func closed(err error) error {
 	return err
 }
 
-func handler(o Options) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { ready(w, o.Ready(r.Context())) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: requestTime}))
-	return local(mux)
-}
-
-func ready(w http.ResponseWriter, r Readiness) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if !r.OK {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	_ = e.Encode(r) // the client may be gone
-}
-
-// local refuses requests by another name than this machine's: a page in a browser could have
-// a name of its own lead here (DNS rebinding).
-func local(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !loopback(r.Host) {
-			http.Error(w, "ask for localhost, or 127.0.0.1", http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
+// loopback says whether a host, with a port or without, is this machine to itself.
 func loopback(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
+	name := hostName(host)
 	if strings.EqualFold(name, "localhost") {
 		return true
 	}
-	ip, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	ip, err := netip.ParseAddr(name)
 	return err == nil && ip.IsLoopback()
 }
 
-// Listen opens an address on the loopback interface.
-func Listen(address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err == nil && !loopback(host) {
-		err = errors.New("it is not on the loopback interface")
+// hostName is a host without its port and brackets.
+func hostName(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
 	}
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	return strings.Trim(host, "[]")
+}
+
+// Listen opens an address. Beyond the loopback interface there must be a token first.
+func Listen(address string, t *tokens.Store) (net.Listener, error) {
+	if err := mayListen(address, t); err != nil {
+		return nil, fmt.Errorf("listen for HTTP on %s (http.listen): %w", address, err)
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP (http.listen): %w", err)
 	}
 	return l, nil
+}
+
+func mayListen(address string, t *tokens.Store) error {
+	_, _, err := net.SplitHostPort(address)
+	if err != nil || loopback(address) {
+		return err
+	}
+	some := false
+	if t != nil {
+		if some, err = t.Any(); err != nil {
+			return err
+		}
+	}
+	if !some {
+		return errors.New("beyond the loopback interface nobody is let in without a token, and there is none: make one with `captiond token add NAME`, or listen on 127.0.0.1")
+	}
+	return nil
 }

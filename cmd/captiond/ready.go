@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/captiond/captiond/api/hls"
 	"github.com/captiond/captiond/api/http"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/pipeline/live"
@@ -19,7 +20,7 @@ func (d *daemon) withHTTP(ctx context.Context, use func() error) error {
 	if d.config.HTTP.Listen == "" {
 		return use()
 	}
-	l, err := http.Listen(d.config.HTTP.Listen)
+	l, err := http.Listen(d.config.HTTP.Listen, d.tokens())
 	if err != nil {
 		return err
 	}
@@ -30,8 +31,11 @@ func (d *daemon) withHTTP(ctx context.Context, use func() error) error {
 	d.log.Info("http server", "url", "http://"+l.Addr().String())
 	serving, end := context.WithCancel(ctx)
 	var server sync.WaitGroup
+	streams := hls.New(d.log)
+	server.Go(func() { streams.Run(serving) })
 	server.Go(func() {
-		o := http.Options{Metrics: m.Gatherer(), Log: d.log, Ready: func(ctx context.Context) http.Readiness { return d.ready(ctx, sandbox) }}
+		o := http.Options{Metrics: m, Log: d.log, Tokens: d.tokens(), Ready: func(ctx context.Context) http.Readiness { return d.ready(ctx, sandbox) }}
+		o.More = append(o.More, http.Cameras(d.clients, streams))
 		if err := http.Serve(serving, l, o); err != nil {
 			d.log.Error("http server ended", "err", err)
 		}
