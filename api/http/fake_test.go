@@ -18,14 +18,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/captiond/captiond/api"
 	door "github.com/captiond/captiond/api/http"
 	"github.com/captiond/captiond/api/http/tus"
 	"github.com/captiond/captiond/api/tokens"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/pipeline/files"
+	"github.com/captiond/captiond/pipeline/live"
 	"github.com/captiond/captiond/sinks"
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // service is videos in memory, of files in a folder.
@@ -232,9 +234,11 @@ func options(t *testing.T, s *service) (door.Options, *model) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &model{service: s, Asker: api.NewAsker(api.AskerOptions{Voice: func(string, sinks.Kind) (pipeline.Voice, error) {
-		return pipeline.Voice{}, api.Errorf(http.StatusServiceUnavailable, "no model")
-	}})}
+	m := &model{service: s, Asker: api.NewAsker(api.AskerOptions{
+		Voice:  func(string, sinks.Kind) (pipeline.Voice, error) { return pipeline.Voice{}, unknown() },
+		Media:  s.Media,
+		Camera: func(string) (live.Camera, bool) { return live.Camera{}, false },
+	})}
 	return door.Options{
 		Ready: func(context.Context) door.Readiness { return door.Readiness{OK: true} }, Metrics: door.NewMetrics(func() door.Numbers { return door.Numbers{} }),
 		Videos: s, Uploads: s, Library: s, Asker: m, Folder: s.folder, More: []func(huma.API){resumable},
