@@ -11,7 +11,7 @@ const fewLabels, manyLabels = 10, 1000
 
 // names are n labels of a synthetic vocabulary that are like the names of ImageNet's 1,000
 // classes to BERT's vocabulary: 2.4 tokens in the mean, and every fifth begins as another
-// one does, which leaves a trie of 2.1 places a label.
+// one does, which leaves a trie of 2.2 places a label.
 func names(n int, vocabulary int64) []string {
 	lengths := []int{1, 1, 2, 2, 2, 2, 3, 3, 4, 5} // each as likely
 	random := rand.New(rand.NewPCG(5, 6))
