@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -64,6 +65,33 @@ func DefaultCamera() Camera {
 	return Camera{
 		Transport: "tcp", TLS: TLS{Verify: true}, Window: 6 * time.Second, View: "crop",
 		Gate: Gate{Enabled: true, Threshold: 0.02}, Unchanged: time.Minute, Enabled: true,
+	}
+}
+
+// DefaultEvery is the stride of a camera with such windows where none is given.
+func DefaultEvery(window time.Duration) time.Duration { return (window / 6).Truncate(time.Millisecond) }
+
+// Problems yields what is wrong with a camera that comes from elsewhere than the file, each with
+// its key, in the words that Load has for the file's.
+func (c Camera) Problems() iter.Seq2[string, error] {
+	ps := c.problems()
+	for i, m := range c.Masks {
+		ps.check(fmt.Sprintf("masks[%d]", i), m.check())
+	}
+	var asked []string
+	for i, q := range c.Questions {
+		for _, p := range q.problems() {
+			ps.check(fmt.Sprintf("questions[%d].%s", i, p.path), p.err)
+		}
+		asked = append(asked, q.Name)
+	}
+	ps = append(ps, unique("questions", asked)...)
+	return func(yield func(string, error) bool) {
+		for _, p := range ps {
+			if !yield(p.path, p.err) {
+				return
+			}
+		}
 	}
 }
 

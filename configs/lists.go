@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"time"
 )
 
 // items takes a list out of a section. Each item is read by a loader of its own; what is
@@ -63,7 +62,7 @@ func (l *loader) camera(value any, name string) (Camera, error) {
 		return Camera{}, err
 	}
 	if l.from["every"] == "" {
-		c.Every = (c.Window / 6).Truncate(time.Millisecond)
+		c.Every = DefaultEvery(c.Window)
 	}
 	l.secret("password_file", &c.Password, c.PasswordFile)
 	l.judge(c.problems())

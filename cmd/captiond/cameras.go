@@ -13,7 +13,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/captiond/captiond/api"
 	"github.com/captiond/captiond/api/http"
+	"github.com/captiond/captiond/api/reach"
 	"github.com/captiond/captiond/configs"
 	"github.com/captiond/captiond/frames/opencv"
 	"github.com/captiond/captiond/frames/rtsp"
@@ -22,7 +24,8 @@ import (
 	"github.com/captiond/captiond/sinks"
 )
 
-// cameras are those that a daemon attends to. All but run is for one goroutine.
+// cameras are those that a daemon attends to: those of its configuration, and those that clients
+// have added. Apply, start and stop are for the one goroutine that attends.
 type cameras struct {
 	tool    *tool
 	models  *models
@@ -30,15 +33,31 @@ type cameras struct {
 	load    *live.Load
 	emit    func(context.Context, sinks.Event) error
 	metrics *http.Metrics
+	policy  reach.Policy // where the addresses of clients may lead
+	puts    chan put     // what clients ask for
+	ended   chan struct{}
 
 	mu      sync.Mutex
 	running map[string]*running
+	file    []configs.Camera
+	asked   []api.NamedCamera
+	faults  map[string]string // why cameras of clients are not watched, by name
 }
+
+// watched is a camera that is to be attended to.
+type watched struct {
+	configs.Camera
+	client bool // its address is a client's, not the operator's word
+}
+
+func (w watched) equal(o watched) bool { return w.client == o.client && w.Equal(o.Camera) }
 
 // running is a camera that is attended to.
 type running struct {
-	config configs.Camera
+	config watched
 	stats  live.Stats
+	screen *live.Screen
+	tap    *live.Tap
 	stop   chan struct{}
 	done   chan struct{}
 }
@@ -51,54 +70,91 @@ func newCameras(t *tool, m *models, emit func(context.Context, sinks.Event) erro
 	return &cameras{
 		tool: t, models: m, emit: emit, running: make(map[string]*running),
 		ring: live.NewRing(t.config.Ring.Length, int64(t.config.Ring.MaxBytes)), load: live.NewLoad(turns),
+		policy: cameraPolicy(t.config), puts: make(chan put), ended: make(chan struct{}),
 	}
 }
 
-// apply makes the cameras those of a configuration: the ones that are gone or have changed
-// stop, the ones that are new or have changed start, and the others go on. A camera whose
-// model cannot be opened is an error, and nothing is done.
-func (c *cameras) apply(ctx context.Context, list []configs.Camera) error {
-	made := make(map[string]live.Camera)
-	wanted := make(map[string]configs.Camera)
-	var problems []error
-	for _, config := range list {
-		if !config.Enabled {
-			continue
-		}
-		camera, err := c.camera(config)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("camera %s: %w", config.Name, err))
-		}
-		made[config.Name], wanted[config.Name] = camera, config
-	}
-	if err := errors.Join(problems...); err != nil {
+// apply makes the cameras those of a configuration and of clients: the ones that are gone or
+// have changed stop, the ones that are new or have changed start, and the others go on. A camera
+// of the configuration whose model cannot be opened is an error, and nothing is done; one of a
+// client is not watched, which is told where it is listed.
+func (c *cameras) apply(ctx context.Context, file []configs.Camera, asked []api.NamedCamera) error {
+	made, faults, err := c.make(c.wanted(file, asked))
+	if err != nil {
 		return err
 	}
 	var leaving []string
 	for name, r := range c.all() {
-		if w, ok := wanted[name]; !ok || !w.Equal(r.config) {
+		if m, ok := made[name]; !ok || !m.config.equal(r.config) {
 			leaving = append(leaving, name)
 		} else {
 			delete(made, name)
 		}
 	}
 	c.stop(leaving...)
-	for name, camera := range made {
-		c.start(ctx, wanted[name], camera)
+	c.mu.Lock()
+	c.file, c.asked, c.faults = file, asked, faults
+	c.mu.Unlock()
+	for _, m := range made {
+		c.start(ctx, m)
 	}
 	return nil
 }
 
-func (c *cameras) start(ctx context.Context, config configs.Camera, camera live.Camera) {
-	r := &running{config: config, stop: make(chan struct{}), done: make(chan struct{})}
-	r.stats.OnLatency(c.metrics.Latency(config.Name))
+// wanted are the cameras to be watched. A name of the configuration is the configuration's.
+func (c *cameras) wanted(file []configs.Camera, asked []api.NamedCamera) (all []watched) {
+	taken := make(map[string]bool)
+	for _, config := range file {
+		taken[config.Name] = true
+		all = append(all, watched{Camera: config})
+	}
+	for _, a := range asked {
+		if taken[a.Name] {
+			c.tool.log.Warn("camera of the api is not watched: the configuration has one of its name", "source", a.Name)
+			continue
+		}
+		config, _ := cameraConfig(a)
+		all = append(all, watched{Camera: config, client: true})
+	}
+	return slices.DeleteFunc(all, func(w watched) bool { return !w.Enabled })
+}
+
+// made is a camera that can be started.
+type made struct {
+	config watched
+	camera live.Camera
+}
+
+func (c *cameras) make(wanted []watched) (map[string]made, map[string]string, error) {
+	all, faults := make(map[string]made), make(map[string]string)
+	var problems []error
+	for _, w := range wanted {
+		camera, err := c.camera(w)
+		switch {
+		case err == nil:
+			all[w.Name] = made{w, camera}
+		case w.client:
+			c.tool.log.Error("camera of the api cannot be watched", "source", w.Name, "err", err)
+			faults[w.Name] = err.Error()
+		default:
+			problems = append(problems, fmt.Errorf("camera %s: %w", w.Name, err))
+		}
+	}
+	return all, faults, errors.Join(problems...)
+}
+
+func (c *cameras) start(ctx context.Context, m made) {
+	r := &running{config: m.config, screen: new(live.Screen), tap: new(live.Tap), stop: make(chan struct{}), done: make(chan struct{})}
+	name := m.config.Name
+	m.camera.Screen, m.camera.Tap = r.screen, r.tap
+	r.stats.OnLatency(c.metrics.Latency(name))
 	c.mu.Lock()
-	c.running[config.Name] = r
+	c.running[name] = r
 	c.mu.Unlock()
 	go func() {
 		defer close(r.done)
-		if err := live.Run(ctx, r.stop, camera, &r.stats); err != nil && ctx.Err() == nil {
-			c.tool.log.Error("camera ended", "source", config.Name, "err", err)
+		if err := live.Run(ctx, r.stop, m.camera, &r.stats); err != nil && ctx.Err() == nil {
+			c.tool.log.Error("camera ended", "source", name, "err", err)
 		}
 	}()
 }
@@ -143,7 +199,7 @@ func (c *cameras) all() map[string]*running {
 }
 
 // camera is a live source as configured.
-func (c *cameras) camera(config configs.Camera) (live.Camera, error) {
+func (c *cameras) camera(config watched) (live.Camera, error) {
 	name := config.Caption
 	if name == "" {
 		name = c.tool.config.Model.Caption
@@ -162,7 +218,7 @@ func (c *cameras) camera(config configs.Camera) (live.Camera, error) {
 		}
 	}
 	return live.Camera{
-		Settings: settings(config), Connection: connection{rtspCamera(config)},
+		Settings: settings(config.Camera), Connection: connection{c.rtsp(config)},
 		Decode: decodeLive(c.tool.reader.decoder), Eye: opencv.Eye{}, Caption: caption, Answer: answer,
 		Ring: c.ring, Load: c.load, Emit: c.emit, Log: c.tool.log,
 	}, nil
@@ -180,6 +236,15 @@ func settings(c configs.Camera) live.Settings {
 		s.Questions = append(s.Questions, live.Question(q))
 	}
 	return s
+}
+
+// rtsp is where a camera is: one of a client is reached only where the policy allows it.
+func (c *cameras) rtsp(w watched) rtsp.Camera {
+	r := rtspCamera(w.Camera)
+	if w.client {
+		r.Dial = c.dial
+	}
+	return r
 }
 
 func rtspCamera(c configs.Camera) rtsp.Camera {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/captiond/captiond/api"
 	"github.com/captiond/captiond/configs"
 	"github.com/captiond/captiond/sinks/nats"
 	"github.com/captiond/captiond/sinks/outbox"
@@ -115,6 +116,7 @@ type daemon struct {
 	outbox  *outbox.Outbox
 	models  *models
 	cameras *cameras
+	clients *api.Cameras // what clients do with cameras
 	started time.Time
 }
 
@@ -127,6 +129,11 @@ func (d *daemon) run(ctx context.Context) error {
 			return d.withModels(ctx, func(m *models) error {
 				d.models = m
 				d.cameras = newCameras(d.tool, m, d.outbox.Publish)
+				clients, err := d.cameras.forClients()
+				if err != nil {
+					return err
+				}
+				d.clients = clients
 				return d.withHTTP(ctx, func() error { return d.attend(ctx) })
 			})
 		})
@@ -136,7 +143,12 @@ func (d *daemon) run(ctx context.Context) error {
 // attend runs the cameras until the daemon is to stop.
 func (d *daemon) attend(ctx context.Context) error {
 	defer d.cameras.stopAll()
-	if err := d.cameras.apply(ctx, d.config.Cameras); err != nil {
+	defer close(d.cameras.ended)
+	asked, err := d.clients.Asked(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.cameras.apply(ctx, d.config.Cameras, asked); err != nil {
 		return err
 	}
 	d.log.Info("captiond serves", "cameras", len(d.cameras.all()))
@@ -151,6 +163,8 @@ func (d *daemon) attend(ctx context.Context) error {
 			if err := d.reconfigure(ctx); err != nil {
 				d.log.Error("configuration is kept: the new one is wrong", "err", err)
 			}
+		case p := <-d.cameras.puts:
+			p.done <- d.cameras.apply(ctx, d.cameras.file, p.cameras)
 		}
 	}
 }
@@ -161,7 +175,7 @@ func (d *daemon) reconfigure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.cameras.apply(ctx, config.Cameras); err != nil {
+	if err := d.cameras.apply(ctx, config.Cameras, d.cameras.asked); err != nil {
 		return err
 	}
 	logChanges(d.log, d.config, config)
