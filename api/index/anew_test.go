@@ -170,7 +170,7 @@ func TestKilled(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := out.Read(make([]byte, 1)); err != nil { // it runs
+		if _, err := out.Read(make([]byte, 1)); err != nil { // something is in the index
 			t.Fatal(err)
 		}
 		timer := time.AfterFunc(time.Duration(round*7)*time.Millisecond, func() { _ = c.Process.Kill() })
@@ -226,8 +226,14 @@ func indexUntilKilled(path string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	go x.Run(context.Background())
+	for {
+		if page, err := x.Search(context.Background(), api.Query{Limit: 1}); err == nil && len(page.Found) > 0 {
+			break
+		}
+	}
 	fmt.Print("x")
-	x.Run(context.Background())
+	select {} // until it is killed
 }
 
 // TestFollowsAServer: the index is that of a real stream.

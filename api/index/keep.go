@@ -41,7 +41,8 @@ func (k *keeper) keep(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := k.x.write(ctx, func(tx *sql.Tx) error { return prune(ctx, tx, is, now.First, removed) }); err != nil {
+	gone := append(runs(removed), run{0, max(now.First, 1) - 1})
+	if err := k.x.write(ctx, func(tx *sql.Tx) error { return prune(ctx, tx, is, gone) }); err != nil {
 		return err
 	}
 	k.known = now
@@ -54,14 +55,14 @@ func (x *Index) row(ctx context.Context, query string, into ...any) error {
 	return x.db.QueryRowContext(ctx, query).Scan(into...)
 }
 
-// prune removes what is before first, and what was removed.
-func prune(ctx context.Context, tx *sql.Tx, created int64, first uint64, removed []uint64) error {
+// prune removes what the stream, known by when it was created, holds no more.
+func prune(ctx context.Context, tx *sql.Tx, created int64, gone []run) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE place SET created = ?`, created); err != nil {
 		return err
 	}
-	for _, r := range append(runs(removed), [2]uint64{0, max(first, 1) - 1}) {
+	for _, r := range gone {
 		for _, table := range []string{`DELETE FROM words WHERE rowid BETWEEN ? AND ?`, `DELETE FROM events WHERE seq BETWEEN ? AND ?`} {
-			if _, err := tx.ExecContext(ctx, table, int64(r[0]), int64(r[1])); err != nil {
+			if _, err := tx.ExecContext(ctx, table, int64(r.first), int64(r.last)); err != nil {
 				return err
 			}
 		}
@@ -69,14 +70,17 @@ func prune(ctx context.Context, tx *sql.Tx, created int64, first uint64, removed
 	return nil
 }
 
-// runs are the first and last numbers of the stretches without a hole.
-func runs(numbers []uint64) (rs [][2]uint64) {
+// run is numbers without a hole.
+type run struct{ first, last uint64 }
+
+// runs are those of numbers that rise.
+func runs(numbers []uint64) (rs []run) {
 	for _, n := range numbers {
-		if len(rs) > 0 && rs[len(rs)-1][1]+1 == n {
-			rs[len(rs)-1][1] = n
+		if len(rs) > 0 && rs[len(rs)-1].last+1 == n {
+			rs[len(rs)-1].last = n
 			continue
 		}
-		rs = append(rs, [2]uint64{n, n})
+		rs = append(rs, run{n, n})
 	}
 	return rs
 }

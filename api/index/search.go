@@ -81,7 +81,7 @@ func check(q api.Query) error {
 // statement is the SQL of s. What is searched by words is led by the words, since they
 // leave the least.
 func (s *search) statement() (string, []any) {
-	tables, lead, snippet, order := `events CROSS JOIN words ON words.rowid = events.seq`, `events.seq`, `''`, ``
+	tables, lead, snippet := `events CROSS JOIN words ON words.rowid = events.seq`, `events.seq`, `''`
 	var where []string
 	var args []any
 	and := func(clause string, more ...any) { where, args = append(where, clause), append(args, more...) }
@@ -100,7 +100,8 @@ func (s *search) statement() (string, []any) {
 	if len(s.Sources) > 0 {
 		and(`events.source IN (SELECT value FROM json_each(?))`, list(s.Sources))
 	}
-	if order = lead + ` DESC`; s.place.rank {
+	order := lead + ` DESC`
+	if s.place.rank {
 		order = `rank`
 	}
 	return `SELECT events.seq, events.source, words.event, ` + snippet + ` FROM ` + tables +
