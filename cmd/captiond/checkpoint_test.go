@@ -71,7 +71,7 @@ func program(t *testing.T, home string, args ...string) string {
 	return string(out)
 }
 
-func library(t *testing.T) string {
+func library(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("CAPTIOND_MODEL_LIBRARY")
 	if path == "" {

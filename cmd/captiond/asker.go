@@ -1,0 +1,73 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+
+	"github.com/captiond/captiond/api"
+	"github.com/captiond/captiond/frames/intake"
+	"github.com/captiond/captiond/frames/magic"
+	"github.com/captiond/captiond/frames/worker"
+	"github.com/captiond/captiond/model/hub"
+	"github.com/captiond/captiond/pipeline"
+	"github.com/captiond/captiond/sinks"
+)
+
+// footage decodes a file of a client's for the time of use: api.AskerOptions.Open.
+func (r reader) footage(ctx context.Context, f *os.File, use func(context.Context, pipeline.Footage) error) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("read file: %w", err)
+	}
+	in := &intake.Input{File: f, Size: info.Size(), Head: make([]byte, min(info.Size(), magic.HeadSize))}
+	if _, err := f.ReadAt(in.Head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read file: %w", err)
+	}
+	if in.Kind, err = magic.Sniff(in.Head); err != nil {
+		return api.Errorf(http.StatusUnsupportedMediaType, "%v", err)
+	}
+	img, err := r.picture(in)
+	switch {
+	case err != nil:
+		return err
+	case img != nil:
+		return use(ctx, pipeline.Footage{Picture: img})
+	}
+	return r.decoder.Run(ctx, f, func(ctx context.Context, c *worker.Clip) error {
+		return use(ctx, pipeline.Footage{Clip: c})
+	})
+}
+
+// speaker is a model that a client may name: api.AskerOptions.Voice. A client names none that
+// the operator has not, for a name may be a folder.
+func (m *models) speaker(name string, kind sinks.Kind) (pipeline.Voice, error) {
+	own := m.tool.config.Model.Caption
+	if kind == sinks.KindAnswer {
+		own = m.tool.config.Model.Answer
+	}
+	if name = cmp.Or(name, own); name != own && !m.knows(name) {
+		return pipeline.Voice{}, api.Errorf(http.StatusUnprocessableEntity, "this daemon has no model %.80q: its operator sees with `captiond model list` which it has", name)
+	}
+	return m.voice(name, pipeline.Greedy().View)
+}
+
+// knows says whether the operator gave the daemon a model: by its configuration, or by an
+// import.
+func (m *models) knows(name string) bool {
+	c := m.tool.config
+	configured := []string{builtIn, c.Model.Caption, c.Model.Answer}
+	for _, camera := range c.Cameras {
+		configured = append(configured, camera.Caption, camera.Answer)
+	}
+	if slices.Contains(configured, name) {
+		return true
+	}
+	imported, err := m.tool.registry().List()
+	return err == nil && slices.ContainsFunc(imported, func(e hub.Entry) bool { return e.Name == name })
+}
