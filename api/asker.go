@@ -36,8 +36,8 @@ type AskerOptions struct {
 	// Scenes keeps what was looked at. Its subjects are sources: job-<id> of an upload, the name
 	// of a camera, file- and the SHA-256 of what was sent. Its owner closes it.
 	Scenes *recall.Memory[*pipeline.Scene]
-	// Running and Waiting are how many may be answered at once, and how many more may wait; 2
-	// and 16 where they are 0. Whoever comes then is told to come again.
+	// Running is how many may be answered at once, 2 where it is 0, and Waiting how many more
+	// may wait. Whoever comes then is told to come again.
 	Running, Waiting int
 	Log              *slog.Logger
 }
@@ -58,7 +58,7 @@ type Asker struct {
 // NewAsker is an Asker with these options.
 func NewAsker(o AskerOptions) *Asker {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	return &Asker{o: o, turns: newTurns(cmp.Or(o.Running, 2), cmp.Or(o.Waiting, 16)), labels: recall.New[list](labelBytes)}
+	return &Asker{o: o, turns: newTurns(cmp.Or(o.Running, 2), o.Waiting), labels: recall.New[list](labelBytes)}
 }
 
 // Refused is how many have been told to come again because the Asker was busy.
