@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/pipeline/recall"
 	"github.com/captiond/captiond/sinks"
@@ -43,6 +45,9 @@ func (a *Asker) Classify(ctx context.Context, c Caller, s Subject, q Classify) (
 			choice := *l.Choice
 			choice.Prompt, choice.Top = q.Prompt, cmp.Or(q.Top, pipeline.DefaultTop)
 			classes, err = j.Classify(ctx, seen, asked, &choice)
+			if errors.Is(err, model.ErrNoRoom) {
+				return unprocessable("%v: use shorter ones", err)
+			}
 			return err
 		})
 	})

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -30,6 +31,9 @@ func (j *judge) Labels(names []string) (*model.Labels, error) {
 }
 
 func (j *judge) Classify(_ context.Context, _ *model.Prefix, prompt string, _ *model.Labels) (scores []model.Score, err error) {
+	if slices.Contains(j.names, "long") {
+		return nil, fmt.Errorf("classify: %w", model.ErrNoRoom)
+	}
 	j.prompts = append(j.prompts, prompt)
 	for i, n := range j.names {
 		scores = append(scores, model.Score{Label: n, Index: i, Probability: 1 / float64(i+2), LogProb: float64(-i)})
@@ -73,6 +77,7 @@ func TestClassify(t *testing.T) {
 		"100001 labels":          {Labels: slices.Repeat([]string{"red"}, 100_001)},
 		"last is for cameras":    {Labels: labels, Stretch: api.Stretch{Last: 1000}},
 		"is outside the clip":    {Labels: labels, Stretch: api.Stretch{From: seconds(50)}},
+		"room for fewer":         {Labels: []string{"long"}},
 		"a number of seconds fr": {Labels: labels, Stretch: api.Stretch{From: seconds(-50)}},
 	} {
 		got, err := s.Classify(t.Context(), anna, clip, q)

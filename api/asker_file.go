@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/captiond/captiond/frames"
+	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/pipeline/files"
 	"github.com/captiond/captiond/pipeline/recall"
@@ -98,7 +99,7 @@ func seeFootage(ctx context.Context, j pipeline.Job, f pipeline.Footage, stretch
 		f.Clip = &clip
 	}
 	s, err := j.See(ctx, f, w)
-	if clip.err != nil || errors.Is(err, pipeline.ErrNoFrame) {
+	if clip.err != nil || errors.Is(err, pipeline.ErrNoFrame) || errors.Is(err, model.ErrTooNarrow) {
 		return nil, undecodable(err)
 	}
 	return s, err

@@ -24,6 +24,9 @@ type Score struct {
 // 120 kB of logits each at git-base's shape.
 const classifyPlaces = 128
 
+// ErrNoRoom is returned by Classify where the longest label is too long to follow the prompt.
+var ErrNoRoom = errors.New("after the prompt there is room for fewer")
+
 // Classify computes the probability of every label after the prompt, which may be
 // empty, exactly, and returns the labels with the likeliest first, among equals that
 // which is first in the list. What labels begin with in common is computed once.
@@ -38,7 +41,7 @@ func (m *Model) Classify(ctx context.Context, p *Prefix, prompt string, l *Label
 	}
 	ids := m.prompt(prompt)
 	if room := int(m.sizes.TextPositions) - len(ids); l.longest > room {
-		return nil, fmt.Errorf("classify: the longest label has %d tokens, after the prompt there is room for %d", l.longest, room)
+		return nil, fmt.Errorf("classify: the longest label has %d tokens, %w: %d", l.longest, ErrNoRoom, room)
 	}
 	scores, err := m.walk(ctx, p, ids, l)
 	if err != nil {

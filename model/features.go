@@ -25,6 +25,9 @@ type Features struct {
 // cancelled.
 const encodeBatch = 1
 
+// ErrTooNarrow is returned by Encode where nothing is left of a picture.
+var ErrTooNarrow = errors.New("it is empty or too narrow")
+
 // Encode looks at the part of a picture that view says.
 func (m *Model) Encode(ctx context.Context, img *image.RGBA, view pixels.View) (*Features, error) {
 	fs, err := m.EncodeAll(ctx, []*image.RGBA{img}, view)
@@ -71,7 +74,7 @@ func (m *Model) encode(ctx context.Context, imgs []*image.RGBA, view pixels.View
 	size, patch := m.sizeOf(imgs[0], view), int(m.sizes.Patch)
 	rows, columns := size.Y/patch, size.X/patch
 	if rows == 0 || columns == 0 {
-		return nil, fmt.Errorf("%d x %d pixels are left of it, less than a patch of %d: it is empty or too narrow", size.X, size.Y, patch)
+		return nil, fmt.Errorf("%d x %d pixels are left of it, less than a patch of %d: %w", size.X, size.Y, patch, ErrTooNarrow)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
