@@ -69,6 +69,7 @@ type Videos struct {
 	Logger    *slog.Logger
 
 	reserved reservations
+	owners   owners
 }
 
 const (

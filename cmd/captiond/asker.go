@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/captiond/captiond/api"
 	"github.com/captiond/captiond/frames/intake"
@@ -19,7 +20,18 @@ import (
 	"github.com/captiond/captiond/sinks"
 )
 
-// footage decodes a file of a client's for the time of use: api.AskerOptions.Open.
+// material is footage for questions: api.AskerOptions.Open. Where it is the machine that fails,
+// and not the file, the client is to come again.
+func (r reader) material(ctx context.Context, f *os.File, use func(context.Context, pipeline.Footage) error) error {
+	err := r.footage(ctx, f, use)
+	if !errors.Is(err, worker.ErrStart) && !errors.Is(err, worker.ErrKilled) {
+		return err
+	}
+	r.decoder.Log.Error("file of a question not decoded", "err", err)
+	return api.Later(http.StatusServiceUnavailable, 10*time.Second, "this machine has no room for a decoder: ask again in some seconds")
+}
+
+// footage decodes a file of a client's for the time of use.
 func (r reader) footage(ctx context.Context, f *os.File, use func(context.Context, pipeline.Footage) error) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -52,9 +64,13 @@ func (m *models) speaker(name string, kind sinks.Kind) (pipeline.Voice, error) {
 		own = m.tool.config.Model.Answer
 	}
 	if name = cmp.Or(name, own); name != own && !m.knows(name) {
-		return pipeline.Voice{}, api.Errorf(http.StatusUnprocessableEntity, "this daemon has no model %.80q: its operator sees with `captiond model list` which it has", name)
+		return pipeline.Voice{}, unknownModel(name)
 	}
 	return m.voice(name, pipeline.Greedy().View)
+}
+
+func unknownModel(name string) error {
+	return api.Errorf(http.StatusUnprocessableEntity, "this daemon has no model %.80q: its operator sees with `captiond model list` which it has", name)
 }
 
 // knows says whether the operator gave the daemon a model: by its configuration, or by an

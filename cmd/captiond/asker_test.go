@@ -86,7 +86,7 @@ func newAsker(t testing.TB, checkpoint string) *asker {
 			scenes.Close()
 		}
 		scenes = recall.New[*pipeline.Scene](1 << 30)
-		a.Asker = api.NewAsker(api.AskerOptions{Open: tool.reader.footage, Scenes: scenes, Voice: func(name string, kind sinks.Kind) (pipeline.Voice, error) {
+		a.Asker = api.NewAsker(api.AskerOptions{Open: tool.reader.material, Scenes: scenes, Voice: func(name string, kind sinks.Kind) (pipeline.Voice, error) {
 			v, err := m.speaker(name, kind)
 			v.Captioner = counting{v.Captioner, &a.encoded}
 			return v, err
@@ -290,6 +290,10 @@ func TestAskAboutNonsense(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	none := newReader(streams{decoder: "/nowhere"}, configs.Default().Decode, slog.New(slog.DiscardHandler))
+	if err := none.material(t.Context(), f, nil); api.Status(err) != 503 || !strings.Contains(err.Error(), "ask again") {
+		t.Errorf("without a decoder: %d %v", api.Status(err), err)
+	}
 	_, err = a.Ask(t.Context(), api.Caller{}, api.Subject{File: f}, api.Ask{Questions: []string{"what?"}, Search: api.Search{Model: tiny}})
 	if api.Status(err) != 422 || !strings.Contains(err.Error(), "this daemon has no model") {
 		t.Errorf("a folder for a model: %d %v", api.Status(err), err)

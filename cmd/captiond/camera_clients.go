@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -16,8 +15,6 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/api"
-	"github.com/captiond/captiond/api/reach"
-	"github.com/captiond/captiond/configs"
 	"github.com/captiond/captiond/frames/rtsp"
 	"github.com/captiond/captiond/sinks"
 )
@@ -38,23 +35,6 @@ func (c *cameras) forClients() (*api.Cameras, error) {
 	return api.OpenCameras(api.CamerasOptions{
 		File: filepath.Join(c.tool.config.State, "cameras.json"), Host: c, Try: c.try,
 	})
-}
-
-// cameraPolicy is where the addresses of clients may lead: never to the daemon's own doors.
-func cameraPolicy(c configs.Config) reach.Policy {
-	var p reach.Policy
-	switch c.Reach.Cameras {
-	case "local":
-		p = reach.ForCameras()
-	case "any":
-		p = reach.Policy{Private: true, Loopback: true, LinkLocal: true}
-	}
-	for _, own := range []string{c.HTTP.Listen, c.NATS.Listen, c.NATS.WebSocket, c.NATS.MQTT} {
-		if a, err := netip.ParseAddrPort(strings.Replace(own, "localhost", "127.0.0.1", 1)); err == nil {
-			p.Own = append(p.Own, a)
-		}
-	}
-	return p
 }
 
 // dial connects to the camera of a client. What the policy refuses is no loss, and asked for

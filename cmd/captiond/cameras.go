@@ -55,6 +55,7 @@ func (w watched) equal(o watched) bool { return w.client == o.client && w.Equal(
 // running is a camera that is attended to.
 type running struct {
 	config watched
+	camera live.Camera
 	stats  live.Stats
 	screen *live.Screen
 	tap    *live.Tap
@@ -70,7 +71,7 @@ func newCameras(t *tool, m *models, emit func(context.Context, sinks.Event) erro
 	return &cameras{
 		tool: t, models: m, emit: emit, running: make(map[string]*running),
 		ring: live.NewRing(t.config.Ring.Length, int64(t.config.Ring.MaxBytes)), load: live.NewLoad(turns),
-		policy: cameraPolicy(t.config), puts: make(chan put), ended: make(chan struct{}),
+		policy: policy(t.config, t.config.Reach.Cameras), puts: make(chan put), ended: make(chan struct{}),
 	}
 }
 
@@ -147,6 +148,7 @@ func (c *cameras) start(ctx context.Context, m made) {
 	r := &running{config: m.config, screen: new(live.Screen), tap: new(live.Tap), stop: make(chan struct{}), done: make(chan struct{})}
 	name := m.config.Name
 	m.camera.Screen, m.camera.Tap = r.screen, r.tap
+	r.camera = m.camera
 	r.stats.OnLatency(c.metrics.Latency(name))
 	c.mu.Lock()
 	c.running[name] = r

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,7 +33,10 @@ type process struct {
 // startProcess runs a daemon on a state folder and a configuration, and waits until it serves.
 func startProcess(t testing.TB, state, config string, more ...string) *process {
 	t.Helper()
-	args := append([]string{"serve", "-c", config, "--state", state, "--nats-listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, more...)
+	args := append([]string{"serve", "--state", state, "--nats-listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, more...)
+	if config != "" {
+		args = append(args, "-c", config)
+	}
 	p := &process{cmd: exec.CommandContext(t.Context(), decoder, args...), log: new(lockedBuffer)}
 	library, err := filepath.Abs(filepath.Join("..", "..", "lib", "libonnxruntime.so.1"))
 	if err != nil {
@@ -68,7 +72,7 @@ func startProcess(t testing.TB, state, config string, more ...string) *process {
 		for range serving { // until the log's end
 		}
 	}()
-	if len(more) == 0 {
+	if !slices.Contains(more, "--nats") {
 		p.nats = find(t, p.log.String(), `nats://127[^\s"]+`)
 	}
 	p.http = find(t, p.log.String(), `http://127[^\s"]+`)
@@ -92,6 +96,12 @@ func (p *process) end(t testing.TB, s syscall.Signal) int {
 	}
 	_ = p.cmd.Wait() // killed, it is an error
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// stop asks the daemon to end.
+func (p *process) stop(t testing.TB) int {
+	t.Helper()
+	return p.end(t, syscall.SIGTERM)
 }
 
 func (p *process) get(t testing.TB, path string) string {

@@ -4,46 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/captiond/captiond/api/hls"
 	"github.com/captiond/captiond/api/http"
 	"github.com/captiond/captiond/frames/worker"
 	"github.com/captiond/captiond/pipeline/live"
 )
-
-// withHTTP answers /livez, /readyz and /metrics while use runs.
-func (d *daemon) withHTTP(ctx context.Context, use func() error) error {
-	m := http.NewMetrics(d.numbers)
-	d.cameras.metrics = m
-	if d.config.HTTP.Listen == "" {
-		return use()
-	}
-	l, err := http.Listen(d.config.HTTP.Listen, d.tokens())
-	if err != nil {
-		return err
-	}
-	sandbox, err := d.reader.decoder.Probe(ctx)
-	if err != nil {
-		return fmt.Errorf("start decoder: %w", err)
-	}
-	d.log.Info("http server", "url", "http://"+l.Addr().String())
-	serving, end := context.WithCancel(ctx)
-	var server sync.WaitGroup
-	streams := hls.New(d.log)
-	server.Go(func() { streams.Run(serving) })
-	server.Go(func() {
-		o := http.Options{Metrics: m, Log: d.log, Tokens: d.tokens(), Ready: func(ctx context.Context) http.Readiness { return d.ready(ctx, sandbox) }}
-		o.More = append(o.More, http.Cameras(d.clients, streams))
-		if err := http.Serve(serving, l, o); err != nil {
-			d.log.Error("http server ended", "err", err)
-		}
-	})
-	defer server.Wait()
-	defer end()
-	return use()
-}
 
 func (d *daemon) numbers() http.Numbers {
 	n := http.Numbers{

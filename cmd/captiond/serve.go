@@ -14,7 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/captiond/captiond/api"
+	"github.com/captiond/captiond/api/feed"
+	"github.com/captiond/captiond/api/index"
 	"github.com/captiond/captiond/configs"
+	"github.com/captiond/captiond/pipeline"
+	"github.com/captiond/captiond/pipeline/recall"
 	"github.com/captiond/captiond/sinks/nats"
 	"github.com/captiond/captiond/sinks/outbox"
 )
@@ -117,6 +121,10 @@ type daemon struct {
 	models  *models
 	cameras *cameras
 	clients *api.Cameras // what clients do with cameras
+	videos  *api.Videos
+	scenes  *recall.Memory[*pipeline.Scene]
+	index   *index.Index
+	feed    *feed.Feed
 	started time.Time
 }
 
@@ -128,15 +136,22 @@ func (d *daemon) run(ctx context.Context) error {
 		return d.withOutbox(ctx, func() error {
 			return d.withModels(ctx, func(m *models) error {
 				d.models = m
-				d.cameras = newCameras(d.tool, m, d.outbox.Publish)
-				clients, err := d.cameras.forClients()
-				if err != nil {
-					return err
-				}
-				d.clients = clients
-				return d.withHTTP(ctx, func() error { return d.attend(ctx) })
+				return d.withMemory(func() error {
+					return d.withSearch(ctx, func() error { return d.withClients(ctx) })
+				})
 			})
 		})
+	})
+}
+
+// withClients attends to the cameras, takes uploads and answers.
+func (d *daemon) withClients(ctx context.Context) (err error) {
+	d.cameras = newCameras(d.tool, d.models, d.outbox.Publish)
+	if d.clients, err = d.cameras.forClients(); err != nil {
+		return err
+	}
+	return d.withVideos(ctx, func() error {
+		return d.withDoors(ctx, func() error { return d.attend(ctx) })
 	})
 }
 
@@ -193,17 +208,15 @@ func (d *daemon) withBroker(ctx context.Context, use func() error) (err error) {
 		defer func() { err = errors.Join(err, d.server.stop()) }()
 		options.URL = d.server.url()
 		d.log.Info("nats server", "url", options.URL)
-		healing, end := context.WithCancel(ctx)
-		var healer sync.WaitGroup
-		healer.Go(func() { d.server.heal(healing) })
-		defer healer.Wait()
-		defer end()
 	}
 	if d.client, err = nats.Dial(options); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.client.Close(context.WithoutCancel(ctx))) }()
-	return use()
+	if d.server == nil {
+		return use()
+	}
+	return beside(ctx, use, d.server.heal)
 }
 
 func (d *daemon) withOutbox(ctx context.Context, use func() error) (err error) {
@@ -215,11 +228,8 @@ func (d *daemon) withOutbox(ctx context.Context, use func() error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.outbox.Close(context.WithoutCancel(ctx))) }()
-	draining, end := context.WithCancel(ctx)
-	var drain sync.WaitGroup
-	drain.Go(func() { _ = d.outbox.Run(draining, d.client) }) // its error is the context's
-	defer drain.Wait()
-	defer end()
-	defer d.outbox.Wait(ctx, lastWords)
-	return use()
+	return beside(ctx, func() error {
+		defer d.outbox.Wait(ctx, lastWords)
+		return use()
+	}, func(ctx context.Context) { _ = d.outbox.Run(ctx, d.client) }) // its error is the context's
 }

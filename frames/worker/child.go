@@ -195,6 +195,14 @@ func (c *child) grant() {
 // patience is how long a child that has closed its pipe may take to die.
 const patience = 2 * time.Second
 
+// Errors that the file may not be to blame for.
+var (
+	// ErrStart says that there is no child: too many processes, perhaps.
+	ErrStart = errors.New("start decoder")
+	// ErrKilled says that somebody else ended the child: the system, for want of memory, perhaps.
+	ErrKilled = errors.New("decoder was killed by signal killed")
+)
+
 // fate says how a child ended that closed its pipe.
 func (c *child) fate(err error) error {
 	if !closed(err) && !errors.Is(err, unix.EPIPE) {
@@ -209,6 +217,8 @@ func (c *child) fate(err error) error {
 	switch {
 	case ok && status.Signaled() && status.Signal() == unix.SIGXCPU:
 		return errors.New("decoder used up its processor time without progress")
+	case ok && status.Signal() == unix.SIGKILL:
+		return ErrKilled
 	case ok && status.Signaled():
 		return fmt.Errorf("decoder was killed by signal %v", status.Signal())
 	case c.output.reason() != "":

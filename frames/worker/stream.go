@@ -24,7 +24,7 @@ type Stream struct {
 func (d Decoder) Live(ctx context.Context, codec frames.Codec, use func(context.Context, *Stream) error) error {
 	none, err := os.Open(os.DevNull)
 	if err != nil {
-		return fmt.Errorf("start decoder: %w", err)
+		return fmt.Errorf("%w: %w", ErrStart, err)
 	}
 	defer none.Close()
 	return d.run(ctx, none, func(c *child) error {

@@ -92,7 +92,7 @@ type Ready struct {
 func (d Decoder) Probe(ctx context.Context) (r Ready, err error) {
 	none, err := os.Open(os.DevNull)
 	if err != nil {
-		return Ready{}, fmt.Errorf("start decoder: %w", err)
+		return Ready{}, fmt.Errorf("%w: %w", ErrStart, err)
 	}
 	defer none.Close()
 	err = d.run(ctx, none, func(c *child) error {
@@ -109,7 +109,7 @@ func (d Decoder) run(ctx context.Context, input *os.File, use func(*child) error
 	}
 	c, err := start(d.withDefaults(), input)
 	if err != nil {
-		return fmt.Errorf("start decoder: %w", err)
+		return fmt.Errorf("%w: %w", ErrStart, err)
 	}
 	defer c.end()
 	defer context.AfterFunc(ctx, c.kill)()

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/captiond/captiond/api/http"
+	"github.com/captiond/captiond/api/reach"
+	"github.com/captiond/captiond/configs"
+)
+
+// policy is where addresses of clients may lead, by the word of the configuration: never to the
+// daemon's own doors.
+func policy(c configs.Config, word string) reach.Policy {
+	var p reach.Policy
+	switch word {
+	case "local":
+		p = reach.Policy{Private: true}
+	case "any":
+		p = reach.Policy{Private: true, Loopback: true, LinkLocal: true}
+	}
+	for _, own := range []string{c.HTTP.Listen, c.NATS.Listen, c.NATS.WebSocket, c.NATS.MQTT} {
+		if a, err := netip.ParseAddrPort(strings.Replace(own, "localhost", "127.0.0.1", 1)); err == nil {
+			p.Own = append(p.Own, a)
+		}
+	}
+	return p
+}
+
+// fetchIdle is how long a server may send nothing of a video.
+const fetchIdle = 30 * time.Second
+
+// fetch brings a video from the address that a client gives.
+func (t *tool) fetch() http.Fetch {
+	p := policy(t.config, t.config.Reach.Videos)
+	limits := reach.Limits{Bytes: int64(t.config.Uploads.MaxBytes), Idle: fetchIdle}
+	return func(ctx context.Context, address string, w io.Writer) (string, error) {
+		f, err := p.Fetch(ctx, address, w, limits)
+		return f.Title, err
+	}
+}
