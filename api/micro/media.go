@@ -52,7 +52,7 @@ func (d *door) subject(ctx context.Context, t target, body []byte) (s api.Subjec
 
 // spool writes media to a file without a name.
 func (d *door) spool(r io.Reader) (_ *os.File, err error) {
-	f, err := os.CreateTemp(d.Folder, "ask-*.part")
+	f, err := os.CreateTemp(d.Folder, "ask-*.in.part")
 	if err != nil {
 		return nil, fmt.Errorf("keep media: %w", err)
 	}

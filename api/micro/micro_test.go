@@ -26,7 +26,7 @@ import (
 
 func TestDiscovery(t *testing.T) {
 	t.Parallel()
-	c := serve(t, micro.Options{Version: "v1.2.3-0.20261125183227-abcdef123456", MaxMedia: 1 << 20}, nil)
+	c := serve(t, micro.Options{Version: "v1.2.3-0.20261125183227-abcdef123456+dirty abcdef go1.26", MaxMedia: 1 << 20}, nil)
 	c.request("captiond.ask", nil, `{"source":"door","questions":["who?"]}`)
 	c.request("captiond.ask", nil, `{"source":"door","question":"who?"}`)
 	var info natsmicro.Info
@@ -43,7 +43,7 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 	slices.Sort(subjects)
-	if info.Name != "captiond" || info.Version != "1.2.3-0.20261125183227-abcdef123456" || info.Description == "" ||
+	if info.Name != "captiond" || info.Version != "1.2.3-0.20261125183227-abcdef123456+dirty" || info.Description == "" ||
 		info.Metadata["bucket"] != "CAPTIOND_MEDIA" || info.Metadata["max_media_bytes"] != "1048576" ||
 		!slices.Equal(subjects, []string{"captiond.ask by captiond", "captiond.caption by captiond"}) {
 		t.Errorf("%+v", info)

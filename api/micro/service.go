@@ -33,7 +33,7 @@ type Options struct {
 	Conn     *nats.Conn    // the caller's to close; it need not be connected yet
 	Asker    Asker         //
 	Prefix   string        // first token of the subjects; captiond
-	Version  string        // of the program; what is no semantic version is 0.0.0
+	Version  string        // of the program, its first word; what is no semantic version is 0.0.0
 	Requests int           // under way at once; 32, and more are refused
 	Timeout  time.Duration // of a request that states none; a minute
 	MaxMedia int64         // bytes of an object; 256 MiB
@@ -42,7 +42,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Prefix, o.Version = cmp.Or(o.Prefix, "captiond"), strings.TrimPrefix(o.Version, "v")
+	o.Prefix = cmp.Or(o.Prefix, "captiond")
+	o.Version, _, _ = strings.Cut(strings.TrimPrefix(o.Version, "v"), " ")
 	if !regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`).MatchString(o.Version) {
 		o.Version = "0.0.0"
 	}

@@ -53,7 +53,7 @@ func (d *daemon) withDoors(ctx context.Context, use func() error) error {
 // asker answers, whatever door a question comes by.
 func (d *daemon) asker() *api.Asker {
 	return api.NewAsker(api.AskerOptions{
-		Open: d.reader.footage, Voice: d.models.speaker, Media: d.videos.Media, Camera: d.cameras.find,
+		Open: d.reader.material, Voice: d.models.speaker, Media: d.videos.Media, Camera: d.cameras.find,
 		Ring: d.cameras.ring, Scenes: d.scenes,
 		Running: d.config.Answers.AtOnce, Waiting: d.config.Answers.Waiting, Log: d.log,
 	})
