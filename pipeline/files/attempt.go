@@ -120,15 +120,18 @@ func (a *attempt) update(ctx context.Context, change func(*Video)) error {
 		if !errors.Is(err, ErrConflict) {
 			return trouble(err)
 		}
-		v, revision, err = a.look(ctx)
-		if err == nil || errors.Is(err, errEnded) {
-			a.video, a.revision = v, revision
-		}
-		if err != nil {
+		if v, revision, err = a.look(ctx); err != nil {
 			return err
 		}
+		if revision == a.revision && !sleep(ctx, lag) { // it was read where the change is not known yet
+			return trouble(context.Cause(ctx))
+		}
+		a.video, a.revision = v, revision
 	}
 }
+
+// lag is how long copies of the records may take to be the same.
+const lag = 100 * time.Millisecond
 
 // close ends the job, unless somebody else has done so.
 func (a *attempt) close(ctx context.Context, s sinks.JobState, detail string) error {
@@ -180,7 +183,14 @@ func (a *attempt) settle(ctx context.Context, err error) error {
 
 // tell publishes how the job ended, once, and takes it out of the queue.
 func (a *attempt) tell(ctx context.Context) error {
-	e := a.video.Event()
+	v, _, err := a.Records.Get(ctx, a.delivery.ID())
+	if errors.Is(err, ErrUnknown) {
+		return a.forget(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	e := v.Event()
 	last, _, err := a.Journal.Last(ctx, e)
 	if err != nil {
 		return err

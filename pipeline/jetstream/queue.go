@@ -114,20 +114,18 @@ func (q *Queue) Remove(ctx context.Context, id string) error {
 
 // Take implements files.Queue.
 func (q *Queue) Take(ctx context.Context) (files.Delivery, error) {
-	for {
+	for ctx.Err() == nil {
 		m, err := q.next(ctx)
 		switch {
 		case err == nil:
 			if d, err := q.deliver(m); err != nil || d != nil {
 				return d, err
 			}
-		case !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, jetstream.ErrNoMessages):
+		case ctx.Err() == nil && !errors.Is(err, jetstream.ErrNoMessages):
 			return nil, fmt.Errorf("take job: %w", err)
 		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
 	}
+	return nil, context.Cause(ctx)
 }
 
 func (q *Queue) next(ctx context.Context) (jetstream.Msg, error) {
@@ -138,14 +136,13 @@ func (q *Queue) next(ctx context.Context) (jetstream.Msg, error) {
 	limited, cancel := context.WithTimeout(ctx, takeFor)
 	defer cancel()
 	batch, err := c.Fetch(1, jetstream.FetchContext(limited))
-	if err != nil {
-		q.consumer.lost(err)
-		return nil, err
+	if err == nil {
+		if m := <-batch.Messages(); m != nil {
+			return m, nil
+		}
+		err = batch.Error()
 	}
-	if m := <-batch.Messages(); m != nil {
-		return m, nil
-	}
-	if err = batch.Error(); err == nil || limited.Err() != nil && ctx.Err() == nil {
+	if end, _ := limited.Deadline(); err == nil || !time.Now().Before(end) {
 		return nil, jetstream.ErrNoMessages
 	}
 	q.consumer.lost(err)

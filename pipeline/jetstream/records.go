@@ -78,7 +78,7 @@ func (r *Records) Put(ctx context.Context, v files.Video, revision uint64) (uint
 		return 0, fmt.Errorf("write video: %w", err)
 	}
 	if revision == 0 {
-		revision, err = kv.Create(limited, v.ID, value)
+		revision, err = r.create(limited, kv, v.ID, value)
 	} else {
 		revision, err = kv.Update(limited, v.ID, value, revision)
 	}
@@ -86,12 +86,26 @@ func (r *Records) Put(ctx context.Context, v files.Video, revision uint64) (uint
 	switch {
 	case errors.Is(err, jetstream.ErrKeyExists), errors.Is(err, jetstream.ErrKeyRevisionMismatch):
 		return 0, files.ErrConflict
-	case limit(err) != "":
+	case errors.Is(err, files.ErrFull), limit(err) != "":
 		return 0, files.ErrFull
 	case err != nil:
 		return 0, fmt.Errorf("write video: %w", err)
 	}
 	return revision, nil
+}
+
+// create writes a new record, where a quarter of the bucket stays free for what is added to
+// those that are there.
+func (r *Records) create(ctx context.Context, kv jetstream.KeyValue, id string, value []byte) (uint64, error) {
+	s, err := r.js.Stream(ctx, "KV_"+r.name())
+	if err != nil {
+		return 0, err
+	}
+	info := s.CachedInfo()
+	if most := info.Config.MaxBytes; most > 0 && info.State.Bytes > uint64(most)/4*3 {
+		return 0, files.ErrFull
+	}
+	return kv.Create(ctx, id, value)
 }
 
 // List is all records, in no order.
