@@ -60,12 +60,33 @@ type asker struct {
 
 func newAsker(t testing.TB, checkpoint string) *asker {
 	t.Helper()
+	m := openModels(t, checkpoint, checkpoint)
+	a := new(asker)
+	var scenes *recall.Memory[*pipeline.Scene]
+	a.renew = func() {
+		if scenes != nil {
+			scenes.Close()
+		}
+		scenes = recall.New[*pipeline.Scene](1 << 30)
+		a.Asker = api.NewAsker(api.AskerOptions{Open: m.tool.reader.material, Scenes: scenes, Voice: func(name string, kind sinks.Kind) (pipeline.Voice, error) {
+			v, err := m.speaker(name, kind)
+			v.Captioner = counting{v.Captioner, &a.encoded}
+			return v, err
+		}})
+	}
+	a.renew()
+	t.Cleanup(func() { scenes.Close() })
+	return a
+}
+
+// openModels are those of a daemon with these checkpoints, until the test ends.
+func openModels(t testing.TB, caption, answer string) *models {
+	t.Helper()
 	config := configs.Default()
-	config.State, config.Model.Library, config.Model.Caption, config.Model.Answer = t.TempDir(), library(t), checkpoint, checkpoint
+	config.State, config.Model.Library, config.Model.Caption, config.Model.Answer = t.TempDir(), library(t), caption, answer
 	s := streams{decoder: decoder, err: io.Discard}
 	tool := &tool{streams: s, config: config, log: slog.New(slog.DiscardHandler)}
 	tool.reader = newReader(s, config.Decode, tool.log)
-	a := new(asker)
 	ready, done, ended := make(chan *models), make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- tool.withModels(context.WithoutCancel(t.Context()), func(m *models) error {
@@ -74,33 +95,20 @@ func newAsker(t testing.TB, checkpoint string) *asker {
 			return nil
 		})
 	}()
-	var m *models
-	select {
-	case m = <-ready:
-	case err := <-ended:
-		t.Fatal(err)
-	}
-	var scenes *recall.Memory[*pipeline.Scene]
-	a.renew = func() {
-		if scenes != nil {
-			scenes.Close()
-		}
-		scenes = recall.New[*pipeline.Scene](1 << 30)
-		a.Asker = api.NewAsker(api.AskerOptions{Open: tool.reader.material, Scenes: scenes, Voice: func(name string, kind sinks.Kind) (pipeline.Voice, error) {
-			v, err := m.speaker(name, kind)
-			v.Captioner = counting{v.Captioner, &a.encoded}
-			return v, err
-		}})
-	}
-	a.renew()
 	t.Cleanup(func() {
-		scenes.Close()
 		close(done)
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	return a
+	select {
+	case m := <-ready:
+		return m
+	case err := <-ended:
+		ended <- err
+		t.Fatal(err)
+	}
+	return nil
 }
 
 // about asks about a file, with a descriptor of its own.
@@ -297,6 +305,36 @@ func TestAskAboutNonsense(t *testing.T) {
 	_, err = a.Ask(t.Context(), api.Caller{}, api.Subject{File: f}, api.Ask{Questions: []string{"what?"}, Search: api.Search{Model: tiny}})
 	if api.Status(err) != 422 || !strings.Contains(err.Error(), "this daemon has no model") {
 		t.Errorf("a folder for a model: %d %v", api.Status(err), err)
+	}
+}
+
+// The answer model sees a camera where somebody may ask it, and is opened for no other.
+func TestCameraAnswerModel(t *testing.T) {
+	t.Parallel()
+	m := openModels(t, builtIn, tiny)
+	question := []configs.Question{{Name: "person", Text: "is there a person?"}}
+	for name, tt := range map[string]struct {
+		kept      bool // ring.answers
+		answer    string
+		questions []configs.Question
+		opened    bool
+		voice     string
+	}{
+		"kept":               {true, "", nil, true, "image-clip@"},
+		"not kept":           {false, "", nil, false, tiny},
+		"asked all the time": {false, "", question, true, "image-clip@"},
+		"the same model":     {false, builtIn, nil, true, "demo@"},
+	} {
+		m.tool.config.Ring.Answers = tt.kept
+		config := configs.DefaultCamera()
+		config.Name, config.Answer, config.Questions = "door", tt.answer, tt.questions
+		camera, err := newCameras(m.tool, m, nil).camera(watched{Camera: config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if camera.Answers != tt.kept || !strings.HasPrefix(camera.Answer.Name, tt.voice) || (camera.Answer.Captioner != nil) != tt.opened {
+			t.Errorf("%s: the features are kept: %v; the answer model is %q, opened: %v", name, camera.Answers, camera.Answer.Name, camera.Answer.Captioner != nil)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -20,6 +21,7 @@ import (
 	"github.com/captiond/captiond/frames/opencv"
 	"github.com/captiond/captiond/frames/rtsp"
 	"github.com/captiond/captiond/frames/worker"
+	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/pipeline/live"
 	"github.com/captiond/captiond/sinks"
 )
@@ -202,25 +204,25 @@ func (c *cameras) all() map[string]*running {
 
 // camera is a live source as configured.
 func (c *cameras) camera(config watched) (live.Camera, error) {
-	name := config.Caption
-	if name == "" {
-		name = c.tool.config.Model.Caption
-	}
+	s := settings(config.Camera)
+	s.Answers = c.tool.config.Ring.Answers
+	name := cmp.Or(config.Caption, c.tool.config.Model.Caption)
 	caption, err := c.models.voice(name, config.View)
 	if err != nil {
 		return live.Camera{}, err
 	}
 	answer := caption
-	if name = config.Answer; name == "" {
-		name = c.tool.config.Model.Answer
-	}
-	if len(config.Questions) > 0 {
-		if answer, err = c.models.voice(name, config.View); err != nil {
+	switch other := cmp.Or(config.Answer, c.tool.config.Model.Answer); {
+	case other == name:
+	case s.Answers || len(s.Questions) > 0:
+		if answer, err = c.models.voice(other, config.View); err != nil {
 			return live.Camera{}, err
 		}
+	default: // it never sees the camera, and is not opened for it
+		answer = pipeline.Voice{Name: other}
 	}
 	return live.Camera{
-		Settings: settings(config.Camera), Connection: connection{c.rtsp(config)},
+		Settings: s, Connection: connection{c.rtsp(config)},
 		Decode: decodeLive(c.tool.reader.decoder), Eye: opencv.Eye{}, Caption: caption, Answer: answer,
 		Ring: c.ring, Load: c.load, Emit: c.emit, Log: c.tool.log,
 	}, nil
