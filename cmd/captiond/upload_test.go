@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	natsio "github.com/nats-io/nats.go"
+
 	"github.com/captiond/captiond/demo/film"
 	"github.com/captiond/captiond/demo/world"
 	"github.com/captiond/captiond/frames/ffmpeg"
@@ -235,4 +237,79 @@ func checkScenes(t *testing.T, name string, c clip, captions []*sinks.Caption) {
 		}
 		start = c.ends[i]
 	}
+}
+
+// Questions about an upload: the same answers, word for word and number for number, by HTTP, by
+// NATS and on the command line; about all of it and about a stretch.
+func TestAnswersAtEveryDoor(t *testing.T) {
+	t.Parallel()
+	c := newClip(t, 52, 2)
+	p := startProcess(t, t.TempDir(), "")
+	id := p.upload(t, c.path, "whole=true")
+	conn, err := natsio.Connect(p.nats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var questions []string
+	for _, q := range c.truth(1).Questions {
+		questions = append(questions, q.Text)
+	}
+	for _, tt := range []struct {
+		name  string
+		flags []string
+		body  map[string]any
+	}{
+		{"all of it", nil, map[string]any{}},
+		{"the second scene", []string{"--from", "4s", "--to", "8s"}, map[string]any{"from": 4, "to": 8}},
+		{"by beams", []string{"--from", "4.2s", "--beam", "3", "--max-tokens", "12"}, map[string]any{"from": 4.2, "beam": 3, "max_tokens": 12}},
+	} {
+		line := captiond(t, append(append([]string{"ask", c.path, "-o", "jsonl"}, tt.flags...), questions...)...)
+		line.want(t, exitDone, "")
+		want := events(t, line.out)
+		tt.body["questions"] = questions
+		var byHTTP, byNATS struct{ Answers []*sinks.Answer }
+		p.post(t, "/v1/videos/"+id+"/questions", http.StatusOK, tt.body, &byHTTP)
+		tt.body["video"] = id
+		request, err := json.Marshal(tt.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := conn.Request("captiond.ask", request, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(reply.Data, &byNATS); err != nil {
+			t.Fatalf("%v: %s", err, reply.Data)
+		}
+		if len(want) != len(questions) || len(byHTTP.Answers) != len(want) || len(byNATS.Answers) != len(want) {
+			t.Fatalf("%s: %d, %d and %d answers to %d questions", tt.name, len(want), len(byHTTP.Answers), len(byNATS.Answers), len(questions))
+		}
+		for i, w := range want {
+			said := *w.(*sinks.Answer)
+			said.Source, said.ID = byHTTP.Answers[i].Source, byHTTP.Answers[i].ID // of the upload
+			sameAnswer(t, &said, byHTTP.Answers[i])
+			sameAnswer(t, &said, byNATS.Answers[i])
+		}
+	}
+	p.stop(t)
+}
+
+// Questions about the truth of a scene are answered right, by way of an upload.
+func TestFiveRightAnswers(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t, t.TempDir(), "")
+	id := p.upload(t, ringClip, "whole=true")
+	questions, want := ringQuestions()
+	var got struct{ Answers []*sinks.Answer }
+	p.post(t, "/v1/videos/"+id+"/questions", http.StatusOK, map[string]any{"questions": questions}, &got)
+	if len(got.Answers) != len(want) {
+		t.Fatalf("%d answers", len(got.Answers))
+	}
+	for i, a := range got.Answers {
+		if a.Text != want[i] || a.Confidence <= 0.5 {
+			t.Errorf("%s %s (%v), want %s", a.Question, a.Text, a.Confidence, want[i])
+		}
+	}
+	p.stop(t)
 }
