@@ -254,13 +254,10 @@ func (b *broker) told() (list []*sinks.Job) {
 	return list
 }
 
-func (b *broker) video(t *testing.T) Video {
-	t.Helper()
-	v, _, err := b.Get(t.Context(), testID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
+func (b *broker) video() Video {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.records[testID].Video
 }
 
 func (b *broker) waiting() int {
@@ -398,7 +395,7 @@ func until(t *testing.T, w Worker, enough func() bool) {
 func ended(t *testing.T, w Worker, b *broker) Video {
 	t.Helper()
 	until(t, w, func() bool { return b.waiting() == 0 })
-	v := b.video(t)
+	v := b.video()
 	if !Ended(v.State) {
 		t.Errorf("the job left the queue %s", v.State)
 	}

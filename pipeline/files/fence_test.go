@@ -55,15 +55,12 @@ type mute struct{ Delivery }
 
 func (mute) Beat() error { return errAway }
 
-func (s *sleeper) fallAsleep(t *testing.T) {
-	t.Helper()
+func (s *sleeper) fallAsleep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, revision, err := s.broker.Get(t.Context(), testID)
-	if err != nil {
-		t.Error(err)
-	}
-	s.seen = record{v, revision}
+	s.broker.mu.Lock()
+	defer s.broker.mu.Unlock()
+	s.seen = s.records[testID]
 }
 
 // A worker that slept through the work of another changes nothing, whatever it was about to do:
@@ -88,7 +85,7 @@ func TestZombie(t *testing.T) {
 			var said atomic.Int64
 			s.parrot.before = func(context.Context) error {
 				if said.Add(1) == 5 {
-					z.fallAsleep(t)
+					z.fallAsleep()
 					<-awake
 					return wake.err
 				}
@@ -104,7 +101,7 @@ func TestZombie(t *testing.T) {
 			}
 			woken := false
 			until(t, on(long()).worker(b), func() bool {
-				if !woken && wake.at(b.video(t)) {
+				if !woken && wake.at(b.video()) {
 					woken = true
 					close(awake)
 					sleep(ctx, 100*time.Millisecond)
@@ -117,7 +114,7 @@ func TestZombie(t *testing.T) {
 			sleep(ctx, 10*time.Second)
 			cancel()
 			running.Wait()
-			if v := b.video(t); v.State != sinks.JobDone || v.Attempt != 2 || v.Captions != 20 {
+			if v := b.video(); v.State != sinks.JobDone || v.Attempt != 2 || v.Captions != 20 {
 				t.Errorf("%s: the record is %+v", name, v)
 			}
 			same(t, name, b.captions(t), want)

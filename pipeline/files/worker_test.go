@@ -37,7 +37,7 @@ func TestJob(t *testing.T) {
 			t.Errorf("the record is %+v", v)
 		}
 		if got := len(b.captions(t)); got != 20 || s.shown.Load() != 1 {
-			t.Errorf("%d captions by %d attempts", got, s.shown)
+			t.Errorf("%d captions by %d attempts", got, s.shown.Load())
 		}
 		checkTold(t, b, sinks.JobDone)
 	})
@@ -105,7 +105,7 @@ func TestStopHandsBack(t *testing.T) {
 		for i := range 30 {
 			stop := time.Now().Add(time.Duration(i) * 150 * time.Millisecond)
 			until(t, s.worker(b), func() bool { return time.Now().After(stop) })
-			v := b.video(t)
+			v := b.video()
 			if v.State != sinks.JobQueued || v.Failures != 0 {
 				t.Fatalf("after stop %d the record is %+v", i, v)
 			}
@@ -140,7 +140,7 @@ func TestNoProgress(t *testing.T) {
 			t.Errorf("%d captions and %+v", len(b.captions(t)), v)
 		}
 		if s.shown.Load() != 5 { // the first came further
-			t.Errorf("%d attempts", s.shown)
+			t.Errorf("%d attempts", s.shown.Load())
 		}
 		checkTold(t, b, sinks.JobFailed)
 	})
@@ -283,7 +283,7 @@ func TestCancel(t *testing.T) {
 		}
 		stop()
 		running.Wait()
-		if v := b.video(t); v.State != sinks.JobCancelled || len(b.captions(t)) != 3 {
+		if v := b.video(); v.State != sinks.JobCancelled || len(b.captions(t)) != 3 {
 			t.Errorf("%d captions and %+v", len(b.captions(t)), v)
 		}
 		checkTold(t, b, sinks.JobCancelled)
