@@ -76,10 +76,8 @@ func (s Stretch) check() error {
 	if s.Last < 0 || s.Last > maxTime {
 		return unprocessable("last is %v: it must be a number of seconds above 0", s.Last)
 	}
-	for name, m := range map[string]*Moment{"from": s.From, "to": s.To} {
-		if m != nil && (m.Offset < 0 || m.Offset > maxTime) {
-			return unprocessable("%s is %v: it must be a number of seconds from 0 on, and no video is that long", name, m.Offset)
-		}
+	if err := cmp.Or(s.From.check("from"), s.To.check("to")); err != nil {
+		return err
 	}
 	if s.Last > 0 && (s.From != nil || s.To != nil) {
 		return unprocessable("last and from or to are two ways to say when: use one of them")
@@ -89,6 +87,18 @@ func (s Stretch) check() error {
 	}
 	if s.To.Offset <= s.From.Offset && !s.To.Time.After(s.From.Time) {
 		return unprocessable("from %v to %v is no stretch: to must come after from", s.From, s.To)
+	}
+	return nil
+}
+
+// check refuses what is in no video; a moment that is not given is right.
+func (m *Moment) check(name string) error {
+	switch {
+	case m == nil:
+	case m.Offset < 0:
+		return unprocessable("%s is %v: it must be a number of seconds from 0 on", name, m.Offset)
+	case m.Offset > maxTime:
+		return unprocessable("%s is %v seconds: no video is that long", name, m.Offset)
 	}
 	return nil
 }

@@ -66,6 +66,20 @@ func TestDiscovery(t *testing.T) {
 	})
 }
 
+// What is published, and not asked, costs nothing.
+func TestNobodyWaits(t *testing.T) {
+	t.Parallel()
+	o := new(oracle)
+	c := serve(t, micro.Options{Asker: o}, nil)
+	if err := c.conn.Publish("captiond.ask", []byte(question)); err != nil {
+		t.Fatal(err)
+	}
+	c.request("captiond.caption", nil, `{"source":"door"}`)
+	if err := c.stop(); err != nil || len(o.asked) != 1 {
+		t.Errorf("%d were asked, %v", len(o.asked), err)
+	}
+}
+
 // A version that is none does not keep the services from being offered.
 func TestVersion(t *testing.T) {
 	t.Parallel()

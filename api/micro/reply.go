@@ -43,9 +43,6 @@ func (e *endpoint) respond(m message, v any, err error) bool {
 	if err != nil {
 		e.explain(reply, err)
 	}
-	if m.reply == "" {
-		return err == nil // nobody wants to know
-	}
 	if failed := e.Conn.PublishMsg(reply); failed != nil {
 		e.Log.Warn("nats reply lost", "subject", e.Prefix+"."+e.name, "err", failed)
 		return false

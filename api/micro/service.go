@@ -154,6 +154,9 @@ func (e *endpoint) stats() Stats {
 // handle is called for one request at a time: it hands it over, and never waits.
 func (e *endpoint) handle(ctx context.Context, r micro.Request) {
 	m := message{reply: r.Reply(), header: nats.Header(r.Headers()), data: r.Data()}
+	if m.reply == "" {
+		return // it was published, and nobody waits for an answer
+	}
 	select {
 	case e.slots <- struct{}{}:
 	default:

@@ -43,6 +43,13 @@ func TestAskOutsideTheClip(t *testing.T) {
 	captiond(t, "ask", shapes, "what?", "--from", "20s").want(t, exitFailed, "is outside the clip: it is 12s long")
 }
 
+func TestAskWithoutSense(t *testing.T) {
+	t.Parallel()
+	captiond(t, "ask", "../../demo/picture.png", "what?", "--from", "1s").want(t, exitFailed, "a picture has no time: leave out from and to")
+	captiond(t, "ask", shapes, "what?", " \t").want(t, exitUsage, "a question is empty")
+	captiond(t, "ask", shapes, "what?", "--from", "8s", "--to", "4s").want(t, exitUsage, "--to must come after --from")
+}
+
 // A prompt that leaves no room gives an empty, truncated answer.
 func TestAskWithoutRoom(t *testing.T) {
 	t.Parallel()
