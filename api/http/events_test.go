@@ -381,7 +381,9 @@ func TestSlowReaders(t *testing.T) {
 	if n := g.feed.Stats().Clients; n != clients/2 {
 		t.Errorf("%d clients, want %d", n, clients/2)
 	}
-	if loaded := median(times); loaded > 3*alone+10*time.Millisecond {
+	// All of it runs on one machine, with the hundred who read: a publish shares the processors
+	// with them. It never waits for those who do not, which would take seconds.
+	if loaded := median(times); loaded > 3*alone+50*time.Millisecond {
 		t.Errorf("a publish takes %v, and %v without clients", loaded, alone)
 	}
 	if peak-before > 50<<20 {

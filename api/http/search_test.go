@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -81,7 +82,7 @@ func TestSearchOfAStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close(context.Background()) }()
-	x, err := index.Open(filepath.Join(t.TempDir(), "index.db"), c, index.Options{})
+	x, err := index.Open(filepath.Join(t.TempDir(), "index.db"), c, index.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func TestSearchOfAStream(t *testing.T) {
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for i, text := range []string{"a red circle moves left", "a blue square moves right", "two red squares"} {
 		e := &sinks.Caption{Header: sinks.Header{Source: []string{"door", "yard"}[i%2], Seq: int64(i)}, Speech: sinks.Speech{Text: text},
-			Span: sinks.Span{StartTime: sinks.At(noon.Add(time.Duration(i) * time.Minute)), EndTime: sinks.At(noon.Add(time.Duration(i+1) * time.Minute)), Clock: sinks.ClockRTCP}}
+			Span: sinks.Span{Start: sinks.Seconds(i), StartTime: sinks.At(noon.Add(time.Duration(i) * time.Minute)), EndTime: sinks.At(noon.Add(time.Duration(i+1) * time.Minute)), Clock: sinks.ClockRTCP}}
 		sinks.Seal(e)
 		if err := c.Publish(t.Context(), e); err != nil {
 			t.Fatal(err)

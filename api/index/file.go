@@ -117,17 +117,25 @@ func (x *Index) remake() error {
 	return nil
 }
 
-// verify reads the whole file, and the words of every text.
-func (x *Index) verify(ctx context.Context) error {
+// verify reads the whole file, and the words of every text. It does so over a connection of
+// its own: one that was used before may remember what another has changed since, and FTS5
+// would take that for damage.
+func (x *Index) verify(ctx context.Context) (err error) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	db, err := connect(x.path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
 	var said string
-	if err := x.db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&said); err != nil {
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&said); err != nil {
 		return err
 	}
 	if said != "ok" {
 		return fmt.Errorf("%w: %s", errDamaged, said)
 	}
-	_, err := x.db.ExecContext(ctx, `INSERT INTO words (words) VALUES ('integrity-check')`)
+	_, err = db.ExecContext(ctx, `INSERT INTO words (words) VALUES ('integrity-check')`)
 	return err
 }

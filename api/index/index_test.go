@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -147,7 +148,7 @@ func caption(source, text string, second int) *sinks.Caption {
 
 func open(t testing.TB, path string, s index.Stream) *index.Index {
 	t.Helper()
-	x, err := index.Open(path, s, index.Options{Every: 20 * time.Millisecond})
+	x, err := index.Open(path, s, index.Options{Every: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,14 +206,16 @@ func numbers(p api.Page) []uint64 {
 
 func holds(t testing.TB, x *index.Index, want ...uint64) {
 	t.Helper()
-	var got []uint64
+	said := ""
+	defer func() {
+		if t.Failed() {
+			t.Log(said)
+		}
+	}()
 	until(t, fmt.Sprintf("the index holds %v", want), func() bool {
 		page, err := x.Search(t.Context(), api.Query{Limit: 500})
-		if err != nil {
-			return false
-		}
-		got = numbers(page)
-		return slices.Equal(got, want)
+		said = fmt.Sprintf("it holds %v, %v", numbers(page), err)
+		return err == nil && slices.Equal(numbers(page), want)
 	})
 }
 

@@ -3,6 +3,7 @@ package reach_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -199,6 +200,9 @@ func TestDial(t *testing.T) {
 	}
 	if c.RemoteAddr().String() != a.String() {
 		t.Errorf("connected to %v", c.RemoteAddr())
+	}
+	if _, err := io.ReadAll(c); err != nil { // it was accepted, and closed
+		t.Error(err)
 	}
 	_ = c.Close()
 	if got := connections(); got != 1 {
