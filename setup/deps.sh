@@ -1,6 +1,7 @@
 #!/bin/sh
-# Brings what captiond needs and Go does not: Debian's FFmpeg 5.1, OpenCV 4.6 and compilers, and
-# ONNX Runtime's shared library in lib/. Does nothing where all is there.
+# Brings what captiond and its tests need and Go does not: Debian's FFmpeg 5.1, OpenCV 4.6 and
+# compilers, curl, Node.js and Python, and ONNX Runtime's shared library in lib/. Does nothing
+# where all is there.
 set -eu
 cd "$(dirname "$0")/.."
 . setup/needs.sh

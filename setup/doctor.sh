@@ -38,6 +38,9 @@ for library in $ffmpeg_libraries; do
 	report "$library $(ffmpeg_major "$library") (FFmpeg 5.1)" "$(apt_line "$library-dev")" has_library "$library"
 done
 report "OpenCV 4.6" "$(apt_line libopencv-dev)" has_opencv
+report "curl 7.82 or later (for tests)" "$(apt_line curl)" has_curl
+report "Node.js 18 or later (for tests)" "$(apt_line nodejs)" has_node
+report "Python 3.8 or later (for tests)" "$(apt_line python3)" has_python
 doctor_runtime
 
 packages=$(missing_packages)

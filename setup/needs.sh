@@ -40,6 +40,19 @@ has_opencv() {
 	pkg-config --exists "opencv4 >= 4.6" "opencv4 < 4.7" 2>/dev/null
 }
 
+# has_curl, has_node, has_python: what the programs in docs/clients.md, which the tests run, ask for.
+has_curl() {
+	curl --version 2>/dev/null | awk 'NR == 1 { split($2, v, "."); new = v[1] > 7 || v[1] == 7 && v[2] >= 82 } END { exit !new }'
+}
+
+has_node() {
+	node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
+}
+
+has_python() {
+	python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null
+}
+
 # has_go: is Go there, and new enough for go.mod (or able to fetch what is)?
 has_go() {
 	command -v go >/dev/null && go list -m >/dev/null 2>&1
@@ -77,8 +90,11 @@ missing_packages() {
 	done
 	has_opencv || missing="$missing libopencv-dev"
 	[ -s /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+	has_curl || missing="$missing curl"
+	has_node || missing="$missing nodejs"
+	has_python || missing="$missing python3"
 	if platform=$(runtime_platform) && ! is_runtime "$runtime_library" "$platform"; then
-		command -v npm >/dev/null || missing="$missing nodejs npm"
+		command -v npm >/dev/null || missing="$missing npm"
 	fi
 	echo "${missing# }"
 }
