@@ -250,7 +250,8 @@ func (v *Videos) Cancel(ctx context.Context, c Caller, id string) (files.Video, 
 }
 
 // finish ends the captioning of a video, where end does so to its record. First the record
-// says so: a worker that has the video looks at it.
+// says so: a worker that has the video looks at it. Where the end could not be told, the job
+// stays in the queue: a worker finds there that it has ended, and tells it.
 func (v *Videos) finish(ctx context.Context, c Caller, id string, end func(*files.Video) bool) (files.Video, error) {
 	for {
 		video, revision, err := v.get(ctx, c, id)
@@ -262,7 +263,10 @@ func (v *Videos) finish(ctx context.Context, c Caller, id string, end func(*file
 			continue
 		}
 		if err == nil {
-			err = errors.Join(v.Events.Publish(ctx, video.Event()), v.Queue.Remove(ctx, id))
+			err = v.Events.Publish(ctx, video.Event())
+		}
+		if err == nil {
+			err = v.Queue.Remove(ctx, id)
 		}
 		return video, err
 	}

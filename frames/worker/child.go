@@ -20,6 +20,7 @@ type child struct {
 	cmd     *exec.Cmd
 	stall   time.Duration
 	cpu     time.Duration
+	further func()
 	ready   Ready
 	out     *wire.Writer
 	in      *wire.Reader
@@ -46,7 +47,7 @@ func start(d Decoder, input *os.File) (*child, error) {
 		return nil, err
 	}
 	c := &child{
-		stall: d.Stall, cpu: d.CPU, gone: make(chan struct{}),
+		stall: d.Stall, cpu: d.CPU, further: d.Progress, gone: make(chan struct{}),
 		pipes: ours, request: ours[0], report: ours[1],
 		out: wire.NewWriter(ours[0]), in: wire.NewReader(ours[1], d.MaxPixels),
 	}
@@ -154,6 +155,7 @@ func (c *child) receive() (wire.Message, error) {
 		p, ok := m.(wire.Progress)
 		further = !ok || p.Packets > c.done.Packets || p.Frames > c.done.Frames
 		if further {
+			c.further()
 			c.grant()
 		}
 		if !ok {

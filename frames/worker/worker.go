@@ -41,6 +41,7 @@ type Decoder struct {
 	Stall      time.Duration // how long a child may go without progress; 0 is DefaultStall
 	CPU        time.Duration // processor time that each step of progress grants; 0 is DefaultCPU
 	Log        *slog.Logger  // what children print, at debug; nil is nowhere
+	Progress   func()        // told whenever a child has got on: it has read or decoded further; nil is nobody
 }
 
 func (d Decoder) withDefaults() Decoder {
@@ -64,6 +65,9 @@ func (d Decoder) withDefaults() Decoder {
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Progress == nil {
+		d.Progress = func() {}
 	}
 	return d
 }

@@ -172,10 +172,13 @@ func show(ctx context.Context, c *worker.Clip) error {
 // limit, and work that does not may not, even while nobody looks.
 func TestProcessorTime(t *testing.T) {
 	t.Parallel()
-	if err := decoder("slow").Run(t.Context(), input(t), show); err != nil {
-		t.Errorf("a long film: %v", err)
+	d := decoder("slow")
+	told := 0
+	d.Progress = func() { told++ }
+	if err := d.Run(t.Context(), input(t), show); err != nil || told < 30 {
+		t.Errorf("a long film: %v, and progress was told %d times", err, told)
 	}
-	d := decoder("spin")
+	d = decoder("spin")
 	d.Stall = time.Minute
 	err := d.Run(t.Context(), input(t), show)
 	if err == nil || !strings.Contains(err.Error(), "used up its processor time") {

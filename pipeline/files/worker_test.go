@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/captiond/captiond/frames"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/sinks"
 )
@@ -92,6 +93,32 @@ func TestWaysToCut(t *testing.T) {
 			if got := len(undisturbed(t, long(), tt.o)); got != tt.want {
 				t.Errorf("%+v: %d captions, want %d", tt.o, got, tt.want)
 			}
+		}
+	})
+}
+
+// An eye that sees the same everywhere, or nothing.
+type eye struct{ fail error }
+
+func (e eye) Sketch(*image.RGBA) (frames.Sketch, error) {
+	return frames.Sketch{RGB: make([]uint8, 3*frames.SketchWidth*frames.SketchHeight)}, e.fail
+}
+
+func TestScenes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b, s := newBroker(), on(long())
+		b.queue(t, Options{Scenes: true})
+		w := s.worker(b)
+		w.Eye = eye{}
+		if v := ended(t, w, b); v.State != sinks.JobDone || v.Captions != 1 {
+			t.Errorf("the record is %+v", v)
+		}
+		b = newBroker()
+		b.queue(t, Options{Scenes: true})
+		w = on(long()).worker(b)
+		w.Eye = eye{errors.New("no OpenCV")}
+		if v := ended(t, w, b); v.State != sinks.JobFailed || !strings.Contains(v.Detail, "no OpenCV") {
+			t.Errorf("the record is %+v", v)
 		}
 	})
 }

@@ -23,7 +23,7 @@ import (
 )
 
 // childVariable makes the test binary a daemon with one job: its value is the folder of its
-// NATS server, and the frame at which it kills itself, -1 for none.
+// NATS server, or the URL of one, and the frame at which it kills itself, -1 for none.
 const childVariable = "JETSTREAM_TEST_CHILD"
 
 // childAttempts is how many attempts that come no further a child allows.
@@ -31,25 +31,34 @@ const childAttempts = 3
 
 // child works on a job until that has ended, and prints each step.
 func child(job string) int {
-	dir, deadly, _ := strings.Cut(job, "|")
-	if err := work(dir, deadly); err != nil {
+	where, deadly, _ := strings.Cut(job, "|")
+	if err := withClient(where, func(c *nats.Client) error { return work(c, deadly) }); err != nil {
 		fmt.Println(err)
 		return 1
 	}
 	return 0
 }
 
-func work(dir, deadly string) (err error) {
-	server, err := nats.Start(nats.ServerOptions{StoreDir: dir})
-	if err != nil {
-		return err
+func withClient(where string, use func(*nats.Client) error) (err error) {
+	o := nats.Options{URL: where}
+	if !strings.HasPrefix(where, "nats://") {
+		if o.Server, err = nats.Start(nats.ServerOptions{StoreDir: where}); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, o.Server.Stop()) }()
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	client, err := nats.Dial(nats.Options{Server: server})
+	client, err := nats.Dial(o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close(context.Background())) }()
+	if err := client.Check(context.Background()); err != nil {
+		return err
+	}
+	return use(client)
+}
+
+func work(client *nats.Client, deadly string) error {
 	o := jobs.Options{Patience: 600 * time.Millisecond, Waiting: 1} // full while the job is there
 	queue, err := jobs.NewQueue(client.Conn(), o)
 	if err != nil {

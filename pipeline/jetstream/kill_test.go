@@ -48,6 +48,41 @@ func runChild(t *testing.T, dir string, deadly, lines int) (killed bool) {
 	return killed
 }
 
+// A daemon that is paused in the middle of a job, and goes on when another one has done it,
+// changes nothing.
+//
+//nolint:paralleltest // see TestKill
+func TestPaused(t *testing.T) {
+	calm := t.TempDir()
+	runChild(t, calm, -1, -1)
+	want := outcomeIn(t, calm)
+	server := start(t)
+	paused := exec.CommandContext(t.Context(), os.Args[0])
+	paused.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%d", childVariable, server.URL(), -1))
+	out, err := paused.StdoutPipe()
+	do(t, "pipe", err)
+	do(t, "start", paused.Start())
+	lines := bufio.NewScanner(out)
+	for range 100 + rand.IntN(100) {
+		if !lines.Scan() {
+			t.Fatal("the job was done too early")
+		}
+	}
+	do(t, "pause", paused.Process.Signal(syscall.SIGSTOP))
+	if runChild(t, server.URL(), -1, -1) {
+		t.Fatal("the other child was killed")
+	}
+	do(t, "go on", paused.Process.Signal(syscall.SIGCONT))
+	for lines.Scan() {
+	}
+	do(t, "wait", paused.Wait())
+	got := outcomeAt(t, dial(t, server))
+	if !slices.Equal(got.captions, want.captions) || got.video.State != sinks.JobDone || got.video.Attempt < 2 || got.waiting {
+		t.Errorf("still in the queue: %v; captions\n%s\nthe record is %+v", got.waiting, strings.Join(got.captions, "\n"), got.video)
+	}
+	checkTold(t, got.told, sinks.JobDone)
+}
+
 // An outcome is what is left of a job.
 type outcome struct {
 	video    files.Video
@@ -57,7 +92,7 @@ type outcome struct {
 }
 
 // outcomeIn reads what children left in a folder.
-func outcomeIn(t *testing.T, dir string) (o outcome) {
+func outcomeIn(t *testing.T, dir string) outcome {
 	t.Helper()
 	s, err := nats.Start(nats.ServerOptions{StoreDir: dir})
 	do(t, "start", err)
@@ -65,6 +100,11 @@ func outcomeIn(t *testing.T, dir string) (o outcome) {
 	c, err := nats.Dial(nats.Options{Server: s})
 	do(t, "dial", err)
 	defer func() { do(t, "close", c.Close(context.Background())) }()
+	return outcomeAt(t, c)
+}
+
+func outcomeAt(t *testing.T, c *nats.Client) (o outcome) {
+	t.Helper()
 	records, err := jobs.NewRecords(c.Conn(), jobs.Options{})
 	do(t, "records", err)
 	o.video, _, err = records.Get(t.Context(), id(1))
