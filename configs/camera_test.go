@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -271,4 +272,31 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("%v is loaded and not valid: %v", c, c.Validate())
 		}
 	})
+}
+
+// A camera that comes from elsewhere is judged as the file's are.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	c := DefaultCamera()
+	c.Name, c.URL, c.Every = "door", "rtsp://192.0.2.1/x", DefaultEvery(c.Window)
+	for key, err := range c.Problems() {
+		t.Errorf("a camera that is right: %s: %v", key, err)
+	}
+	c.Name, c.Window, c.Password = "job-1", 0, "secret"
+	c.Masks = []Mask{{W: 1, H: 1}, {X: 0.5, W: 1, H: 1}}
+	c.Questions = []Question{{"a", "b"}, {"a", " "}}
+	var keys []string
+	for key, err := range c.Problems() {
+		keys = append(keys, key)
+		if strings.Contains(err.Error(), "secret") {
+			t.Error(err)
+		}
+	}
+	want := []string{"name", "password", "window", "every", "masks[1]", "questions[1].text", "questions[1].name"}
+	if !slices.Equal(keys, want) {
+		t.Errorf("%q, want %q", keys, want)
+	}
+	for range c.Problems() {
+		break // the others are not asked for
+	}
 }

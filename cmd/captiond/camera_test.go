@@ -205,6 +205,7 @@ func TestCameraSeen(t *testing.T) {
 		t.Error("the masks are not where they should be")
 	}
 	p.must(t, 422, "GET", "/v1/cameras/open/snapshot.jpg?width=0", "")
+	p.checkTimes(t, "/v1/cameras/open/snapshot.jpg")
 	if answer := p.must(t, 404, "GET", "/v1/cameras/away/snapshot.jpg", ""); !strings.Contains(answer, "has not been seen yet: it is connecting") {
 		t.Error(answer)
 	}
@@ -213,6 +214,26 @@ func TestCameraSeen(t *testing.T) {
 	}
 	p.checkVideo(t, "open", c)
 	p.end(t, syscall.SIGTERM)
+}
+
+// checkTimes sees that a picture says when it was, and is not kept.
+func (p *process) checkTimes(t *testing.T, path string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.http+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	at, err := time.Parse(time.RFC3339, res.Header.Get("X-Captiond-Time"))
+	modified, err2 := http.ParseTime(res.Header.Get("Last-Modified"))
+	if err != nil || err2 != nil || time.Since(at) > 10*time.Second || time.Since(at) < -time.Second || !modified.Equal(at.Truncate(time.Second)) ||
+		res.Header.Get("Content-Type") != "image/jpeg" || res.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%v, %v, %v", res.Header, err, err2)
+	}
 }
 
 // checkVideo has four segments of a camera's video, of a second each, decoded and captioned as a
