@@ -104,7 +104,7 @@ func TestJobChildKilled(t *testing.T) {
 	p.told(t, id, 3)
 	killChild(t, p.cmd.Process.Pid)
 	v := p.ended(t, id)
-	if captions := p.captions(t, id); v.State != sinks.JobDone || v.Attempt != 2 || len(captions) != 120 {
+	if captions := p.captions(t, id); v.State != sinks.JobDone || v.Attempt < 2 || len(captions) != 120 {
 		t.Errorf("%d captions, %+v", len(captions), v)
 	}
 	p.stop(t)

@@ -14,11 +14,14 @@ import (
 	"github.com/captiond/captiond/sinks/nats"
 )
 
+// besideEvents is what the embedded server may store beside the events: jobs and their records.
+const besideEvents = 1 << 30
+
 // serverOptions are those of the embedded server, as configured.
 func serverOptions(c configs.Config, log *slog.Logger) nats.ServerOptions {
 	o := nats.ServerOptions{
 		StoreDir: filepath.Join(c.State, "nats"), Listen: c.NATS.Listen, WebSocket: c.NATS.WebSocket, MQTT: c.NATS.MQTT,
-		User: c.NATS.Username, Password: c.NATS.Password.Reveal(), MaxStore: 2 * int64(c.NATS.MaxBytes), Logger: log,
+		User: c.NATS.Username, Password: c.NATS.Password.Reveal(), MaxStore: 2*int64(c.NATS.MaxBytes) + besideEvents, Logger: log,
 	}
 	if _, port, err := net.SplitHostPort(c.HTTP.Listen); err == nil {
 		o.Origins = []string{"http://127.0.0.1:" + port, "http://localhost:" + port}

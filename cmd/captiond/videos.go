@@ -92,8 +92,9 @@ type projector struct{ reader reader }
 // Show implements files.Projector. What the decoder says is about the file, unless it was
 // killed.
 func (p projector) Show(ctx context.Context, r files.Reel, use func(context.Context, pipeline.Footage) error) error {
-	opened := false
-	err := p.reader.footage(ctx, r.File, func(ctx context.Context, f pipeline.Footage) error {
+	opened, reader := false, p.reader
+	reader.decoder.Progress = r.Beat // between two frames of a long film there may be minutes
+	err := reader.footage(ctx, r.File, func(ctx context.Context, f pipeline.Footage) error {
 		opened = true
 		r.Beat()
 		clip := f.Clip

@@ -52,7 +52,7 @@ type stored struct {
 }
 
 func newBroker() *broker {
-	return &broker{patience: 30 * time.Second, jobs: map[string]time.Time{}, records: map[string]record{}, events: map[string][]stored{}}
+	return &broker{patience: 37 * time.Second, jobs: map[string]time.Time{}, records: map[string]record{}, events: map[string][]stored{}}
 }
 
 // queue adds a video with these options.

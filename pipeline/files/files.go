@@ -58,7 +58,8 @@ type Journal interface {
 }
 
 // A Projector shows files. Show opens one and has use look at it: a clip, which is valid until
-// use returns, or a picture. Errors that lie in the file itself are a *FileError.
+// use returns, or a picture. Errors that lie in the file itself, those of the clip among them,
+// are a *FileError; what it returns of use's own is as use returned it.
 type Projector interface {
 	Show(ctx context.Context, r Reel, use func(context.Context, pipeline.Footage) error) error
 }

@@ -208,7 +208,7 @@ func (a *attempt) report(ctx context.Context, change func(*Video)) error {
 	return trouble(a.Journal.Publish(ctx, a.video.Event()))
 }
 
-// shown is a clip whose frames are progress. Its errors lie in the file.
+// shown is a clip whose frames are progress.
 type shown struct {
 	pipeline.Clip
 	beat func()
@@ -219,9 +219,6 @@ func (s shown) Show(ctx context.Context, at []time.Duration) iter.Seq2[frames.Sa
 	return func(yield func(frames.Sample, error) bool) {
 		for f, err := range s.Clip.Show(ctx, at) {
 			s.beat()
-			if err != nil && ctx.Err() == nil {
-				err = &FileError{err}
-			}
 			if !yield(f, err) {
 				return
 			}

@@ -28,7 +28,7 @@ type Worker struct {
 
 	Slots    int           // jobs at a time; 1
 	Attempts int64         // attempts in a row that may come no further; 4
-	Patience time.Duration // how long an attempt may make no progress, and what the queue allows; 30 s
+	Patience time.Duration // how long an attempt may make no progress, less than the queue waits; 30 s
 	Pause    time.Duration // before a job whose attempt failed is handed out again; Patience
 	Logger   *slog.Logger  // none
 }

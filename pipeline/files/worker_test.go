@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,7 +215,7 @@ func TestBrokenFile(t *testing.T) {
 		broken := long()
 		broken.before = func(_ context.Context, n int) error {
 			if n >= 95 {
-				return errors.New("invalid data")
+				return &FileError{errors.New("invalid data")}
 			}
 			return nil
 		}
@@ -237,6 +238,27 @@ func TestBrokenFile(t *testing.T) {
 			}
 			same(t, tt.name, b.captions(t), want[:tt.captions])
 		}
+	})
+}
+
+// A decoder that breaks down without the file being at fault is tried again.
+func TestDecoderIsKilled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		want := undisturbed(t, long(), Options{})
+		f := long()
+		var killed atomic.Bool
+		f.before = func(_ context.Context, n int) error {
+			if n >= 95 && !killed.Swap(true) {
+				return errors.New("decoder was killed")
+			}
+			return nil
+		}
+		b, s := newBroker(), on(f)
+		b.queue(t, Options{})
+		if v := ended(t, s.worker(b), b); v.State != sinks.JobDone || v.Attempt != 2 {
+			t.Errorf("the record is %+v", v)
+		}
+		same(t, "with a decoder that was killed", b.captions(t), want)
 	})
 }
 

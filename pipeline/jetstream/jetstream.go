@@ -27,7 +27,7 @@ import (
 type Options struct {
 	Prefix      string        // first token of subjects, in capitals that of names; captiond
 	Waiting     int64         // jobs in the queue, those under way included: 1000
-	Patience    time.Duration // after which a job is handed out again that nobody confirms; 30 s
+	Patience    time.Duration // how long workers go on without progress: 30 s; a job that nobody confirms for a quarter more is handed out again
 	RecordBytes int64         // of all records: 64 MiB
 	UploadBytes int64         // of all files in the object store: 16 GiB
 	Logger      *slog.Logger  // none
@@ -84,6 +84,9 @@ func (p *place[T]) get(find, create func() (T, error)) (T, error) {
 			it, err = find()
 		}
 	}
+	if failed, ok := errors.AsType[*jetstream.APIError](err); ok && failed.ErrorCode == noStorage {
+		err = fmt.Errorf("%w: give the server more, or make this stream there, of a size that fits", err)
+	}
 	if err != nil {
 		return it, err
 	}
@@ -118,6 +121,9 @@ func taken(err error) bool {
 	}
 	return false
 }
+
+// noStorage is the server's code for a stream that is larger than what it may store.
+const noStorage jetstream.ErrorCode = 10047
 
 // storeFailed is the server's code for what its limits do not let in; its description says
 // which.

@@ -386,6 +386,17 @@ func TestDamagedUpload(t *testing.T) {
 	}
 }
 
+// A server that has no room for the bucket says what is to be done.
+func TestServerThatIsTooSmall(t *testing.T) {
+	t.Parallel()
+	c := dial(t, start(t))
+	u, err := jobs.NewUploads(c.Conn(), jobs.Options{UploadBytes: 1 << 50})
+	do(t, "open", err)
+	if err := u.Put(t.Context(), id(0), strings.NewReader("video")); err == nil || !strings.Contains(err.Error(), "give the server more") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Files of no video go, and pieces of files that never were whole.
 func TestSweep(t *testing.T) {
 	t.Parallel()

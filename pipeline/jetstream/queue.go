@@ -20,8 +20,9 @@ const worker = "worker"
 const takeFor = 5 * time.Second
 
 // Queue is the jobs that wait and those under way: a message each, on <prefix>.work.<id> in the
-// stream <PREFIX>_WORK, until it is done. A job that nobody confirms for Options.Patience is
-// handed out again, as often as it takes; that it is not for ever is for the worker to see to.
+// stream <PREFIX>_WORK, until it is done. A job that nobody confirms for Options.Patience and a
+// quarter more, so that a worker who gives up comes first, is handed out again, as often as it
+// takes; that it is not for ever is for the worker to see to.
 type Queue struct {
 	o        Options
 	js       jetstream.JetStream
@@ -161,7 +162,7 @@ func (q *Queue) ensureConsumer(ctx context.Context) (jetstream.Consumer, error) 
 	return q.consumer.get(func() (jetstream.Consumer, error) {
 		c, err := s.CreateOrUpdateConsumer(limited, jetstream.ConsumerConfig{
 			Durable: worker, Description: "workers of captiond", AckPolicy: jetstream.AckExplicitPolicy,
-			AckWait: q.o.Patience, MaxDeliver: -1, MaxAckPending: int(q.o.Waiting),
+			AckWait: q.o.Patience + q.o.Patience/4, MaxDeliver: -1, MaxAckPending: int(q.o.Waiting),
 		})
 		q.stream.lost(err)
 		return c, err
