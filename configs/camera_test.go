@@ -296,7 +296,10 @@ func TestProblems(t *testing.T) {
 	if !slices.Equal(keys, want) {
 		t.Errorf("%q, want %q", keys, want)
 	}
-	for range c.Problems() {
+	for key, err := range c.Problems() {
+		if key != "name" {
+			t.Errorf("%s comes first: %v", key, err)
+		}
 		break // the others are not asked for
 	}
 }

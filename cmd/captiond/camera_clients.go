@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/api"
+	"github.com/captiond/captiond/api/reach"
 	"github.com/captiond/captiond/frames/rtsp"
 	"github.com/captiond/captiond/sinks"
 )
@@ -38,13 +40,31 @@ func (c *cameras) forClients() (*api.Cameras, error) {
 }
 
 // dial connects to the camera of a client. What the policy refuses is no loss, and asked for
-// again less often.
+// again less often; a name that cannot be looked up now may be soon.
 func (c *cameras) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := c.policy.DialContext(ctx, network, address)
-	if refusal, ok := errors.AsType[*api.Error](err); ok {
+	p, names := c.policy, &lookup{Resolver: cmp.Or[reach.Resolver](c.policy.Resolver, net.DefaultResolver)}
+	p.Resolver = names
+	conn, err := p.DialContext(ctx, network, address)
+	refusal, refused := errors.AsType[*api.Error](err)
+	switch {
+	case refused && names.err != nil:
+		return nil, refusal
+	case refused:
 		return nil, &rtsp.RefusedError{Reason: refusal.Message}
 	}
 	return conn, err
+}
+
+// lookup is a resolver that remembers whether it failed.
+type lookup struct {
+	reach.Resolver
+	err error
+}
+
+// LookupNetIP implements reach.Resolver.
+func (l *lookup) LookupNetIP(ctx context.Context, network, host string) (found []netip.Addr, err error) {
+	found, l.err = l.Resolver.LookupNetIP(ctx, network, host)
+	return found, l.err
 }
 
 // Check implements api.CameraHost.
