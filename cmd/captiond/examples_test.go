@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/captiond/captiond/demo/camera"
+	"github.com/captiond/captiond/demo/world"
 	"github.com/captiond/captiond/sinks"
 	"github.com/captiond/captiond/sinks/nats"
 )
@@ -67,27 +67,25 @@ func TestClientsWatch(t *testing.T) {
 	c := startCamera(t, camera.Options{Scenes: scenes(71)})
 	p := startProcess(t, t.TempDir(), configFile(t, shapesCamera("front-door", c.URL(), "")))
 	address := strings.TrimPrefix(p.http, "http://")
-	t.Run("programs", func(t *testing.T) {
-		for _, name := range []string{"watch.sh", "captions.py", "captions.mjs", "watch.go"} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				url, cuts := p.http, new(atomic.Int64)
-				args := []string{"front-door"}
-				if strings.HasPrefix(name, "captions") {
-					url, cuts = cutting(t, address, 1<<20, 3<<10)
-					args = []string{"watch", "front-door"}
-				}
-				cmd := example(t, filepath.Join(folder, name), args...)
-				cmd.Env = append(os.Environ(), "CAPTIOND_URL="+url, "NATS_URL="+p.nats)
-				said := saidLines(t, cmd, 10)
-				if url != p.http && cuts.Load() == 0 {
-					t.Error("no connection was cut")
-				}
-				p.checkSaid(t, said)
-			})
-		}
-	})
-	p.stop(t)
+	t.Cleanup(func() { _ = p.cmd.Wait() }) // the end of the test's context has killed it
+	for _, name := range []string{"watch.sh", "captions.py", "captions.mjs", "watch.go"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, cuts := p.http, new(atomic.Int64)
+			args := []string{"front-door"}
+			if strings.HasPrefix(name, "captions") {
+				url, cuts = cutting(t, address, 1<<20, 3<<10)
+				args = []string{"watch", "front-door"}
+			}
+			cmd := example(t, filepath.Join(folder, name), args...)
+			cmd.Env = append(os.Environ(), "CAPTIOND_URL="+url, "NATS_URL="+p.nats)
+			said := saidLines(t, cmd, 10)
+			if url != p.http && cuts.Load() == 0 {
+				t.Error("no connection was cut")
+			}
+			p.checkSaid(t, said)
+		})
+	}
 }
 
 // saidLines are the first captions that a program prints: their times and texts.
@@ -197,43 +195,50 @@ func TestClientsAsk(t *testing.T) {
 	token := captiond(t, "token", "add", "client", "--scopes", "read,ask,upload", "--state", state)
 	token.want(t, exitDone, "")
 	p := startProcess(t, state, "", "--http-require-token")
-	question := c.truth(0).Questions[0]
-	film, err := os.ReadFile(c.path)
+	t.Cleanup(func() { _ = p.cmd.Wait() }) // the end of the test's context has killed it
+	film, err := os.Stat(c.path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := int64(len(film))
+	truth := c.truth(0)
 	for _, name := range []string{"ask.sh", "captions.py", "captions.mjs", "ask.go"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			url, cuts := p.http, new(atomic.Int64)
-			args := []string{c.path, question.Text}
-			if strings.HasPrefix(name, "captions") {
-				args = append([]string{"ask"}, args...)
-			}
 			if name == "captions.py" {
-				url, cuts = cutting(t, strings.TrimPrefix(p.http, "http://"), size*2/3, 1<<20)
+				url, cuts = cutting(t, strings.TrimPrefix(p.http, "http://"), film.Size()*2/3, 1<<20)
 			}
-			cmd := example(t, filepath.Join(folder, name), args...)
-			cmd.Env = append(os.Environ(), "CAPTIOND_URL="+url)
-			if out, err := cmd.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("this needs a token")) {
+			ask := func(token string) (string, error) {
+				cmd := example(t, filepath.Join(folder, name), askArgs(name, c.path, truth.Questions[0].Text)...)
+				cmd.Env = append(os.Environ(), "CAPTIOND_URL="+url, "CAPTIOND_TOKEN="+token)
+				out, err := cmd.CombinedOutput()
+				return string(out), err
+			}
+			if out, err := ask(""); err == nil || !strings.Contains(out, "this needs a token") {
 				t.Errorf("without a token: %v\n%s", err, out)
 			}
-			cmd = example(t, filepath.Join(folder, name), args...)
-			cmd.Env = append(os.Environ(), "CAPTIOND_URL="+url, "CAPTIOND_TOKEN="+strings.TrimSpace(token.out))
-			out, err := cmd.CombinedOutput()
-			answer := question.Text + " " + question.Answer + " ("
-			if name == "ask.sh" {
-				answer = `"text":"` + question.Answer + `"`
+			out, err := ask(strings.TrimSpace(token.out))
+			if err != nil || !strings.Contains(out, truth.Caption) || !strings.Contains(out, answerOf(name, truth.Questions[0])) {
+				t.Errorf("%v; want %q and %+v in:\n%s", err, truth.Caption, truth.Questions[0], out)
 			}
-			for _, want := range []string{c.truth(0).Caption, answer} {
-				if err != nil || !strings.Contains(string(out), want) {
-					t.Errorf("%v; want %q in:\n%s", err, want, out)
-				}
-			}
-			if url != p.http && cuts.Load() == 0 {
+			if name == "captions.py" && cuts.Load() == 0 {
 				t.Error("no connection was cut")
 			}
 		})
 	}
-	p.stop(t)
+}
+
+func askArgs(name string, args ...string) []string {
+	if strings.HasPrefix(name, "captions") {
+		return append([]string{"ask"}, args...)
+	}
+	return args
+}
+
+// answerOf is how a program prints an answer.
+func answerOf(name string, q world.Question) string {
+	if name == "ask.sh" {
+		return `"text":"` + q.Answer + `"`
+	}
+	return q.Text + " " + q.Answer + " ("
 }
