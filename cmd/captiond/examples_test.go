@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -44,19 +45,21 @@ func programs(t *testing.T) (folder string) {
 // example is how one is run. Those in Go are built within this module, for what they import.
 func example(t *testing.T, path string, args ...string) *exec.Cmd {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
 	with := map[string]string{".sh": "sh", ".py": "python3", ".mjs": "node"}[filepath.Ext(path)]
 	if filepath.Ext(path) == ".go" {
 		binary := strings.TrimSuffix(path, ".go")
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-race=false", "-o", binary, path).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, "go", "build", "-race=false", "-o", binary, path).CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v\n%s", filepath.Base(path), err, out)
 		}
-		return exec.CommandContext(t.Context(), binary, args...)
+		return exec.CommandContext(ctx, binary, args...)
 	}
 	tool, err := exec.LookPath(with)
 	if err != nil {
 		t.Fatalf("%v: make deps installs it", err)
 	}
-	return exec.CommandContext(t.Context(), tool, append([]string{path}, args...)...)
+	return exec.CommandContext(ctx, tool, append([]string{path}, args...)...)
 }
 
 // Every program that watches prints what is published, all of it and in order, also where its
@@ -100,8 +103,6 @@ func saidLines(t *testing.T, cmd *exec.Cmd, n int) (said []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-	defer late.Stop()
 	for s := bufio.NewScanner(out); len(said) < n && s.Scan(); {
 		line := s.Text()
 		if data, ok := strings.CutPrefix(line, "data: "); ok { // curl's, as they come
