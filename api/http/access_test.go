@@ -25,7 +25,7 @@ var needs = map[string]tokens.Scope{
 	"GET /v1/videos/{id}/captions": tokens.Read, "GET /v1/videos/{id}/captions.json": tokens.Read,
 	"GET /v1/videos/{id}/captions.vtt": tokens.Read, "GET /v1/videos/{id}/captions.srt": tokens.Read,
 	"POST /v1/videos": tokens.Upload, "POST /v1/videos/{id}/cancel": tokens.Upload, "DELETE /v1/videos/{id}": tokens.Upload,
-	"POST /v1/videos/{id}/questions": tokens.Ask, "POST /v1/ask": tokens.Ask, "POST /v1/caption": tokens.Ask, "POST /v1/classify": tokens.Ask,
+	"POST /v1/videos/{id}/questions": tokens.Ask, "POST /v1/cameras/{name}/questions": tokens.Ask, "POST /v1/ask": tokens.Ask, "POST /v1/caption": tokens.Ask, "POST /v1/classify": tokens.Ask,
 	"POST /v1/uploads": tokens.Upload, "POST /v1/uploads/{$}": tokens.Upload, "OPTIONS /v1/uploads": tokens.Upload, "OPTIONS /v1/uploads/{$}": tokens.Upload,
 	"HEAD /v1/uploads/{id}": tokens.Upload, "PATCH /v1/uploads/{id}": tokens.Upload, "DELETE /v1/uploads/{id}": tokens.Upload,
 }

@@ -85,7 +85,7 @@ func (o Options) asks(a huma.API) {
 		})
 }
 
-// questions is the route about a video.
+// questions are the routes about a video and a camera.
 func (o Options) questions(a huma.API) {
 	Register(a, huma.Operation{
 		OperationID: "ask-video", Method: http.MethodPost, Path: "/v1/videos/{id}/questions", Tags: []string{"questions"},
@@ -94,17 +94,26 @@ func (o Options) questions(a huma.API) {
 		ID   string `path:"id" doc:"of the video"`
 		Body api.Ask
 	}) (*answersReply, error) {
-		if o.Asker == nil {
-			return nil, lacking(noModel)
-		}
 		if err := o.known(&ofVideo{in.ID}); err != nil {
 			return nil, err
 		}
 		return o.ask(ctx, api.Subject{Video: in.ID}, in.Body)
 	})
+	Register(a, huma.Operation{
+		OperationID: "ask-camera", Method: http.MethodPost, Path: "/v1/cameras/{name}/questions", Tags: []string{"questions"},
+		Summary: "Answers to questions about what a camera shows, or showed in the last minutes", Security: Needs(tokens.Ask),
+	}, func(ctx context.Context, in *struct {
+		Name string `path:"name" doc:"of the camera"`
+		Body api.Ask
+	}) (*answersReply, error) {
+		return o.ask(ctx, api.Subject{Camera: in.Name}, in.Body)
+	})
 }
 
 func (o Options) ask(ctx context.Context, s api.Subject, q api.Ask) (*answersReply, error) {
+	if o.Asker == nil {
+		return nil, lacking(noModel)
+	}
 	all, err := o.Asker.Ask(ctx, CallerOf(ctx), s, q)
 	out := &answersReply{}
 	out.Body.Answers = append([]*sinks.Answer{}, all...)
