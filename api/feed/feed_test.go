@@ -97,9 +97,9 @@ func (m *memory) Read(ctx context.Context, from sinks.From, _ ...string) iter.Se
 	}
 }
 
-func (m *memory) Replay(_ context.Context, seq uint64, subjects ...string) iter.Seq2[sinks.Record, error] {
+func (m *memory) Replay(ctx context.Context, seq uint64, subjects ...string) iter.Seq2[sinks.Record, error] {
 	return func(yield func(sinks.Record, error) bool) {
-		extent, err := m.Extent(context.Background())
+		extent, err := m.Extent(ctx)
 		if err != nil {
 			yield(sinks.Record{}, err)
 			return

@@ -33,8 +33,8 @@ func Anyone() []map[string][]string { return []map[string][]string{{}} }
 // scopeOf is the scope that an operation needs. One that does not say so needs read to read
 // and admin for all else.
 func scopeOf(op *huma.Operation) tokens.Scope {
-	for _, requirement := range op.Security {
-		if scopes := requirement[scheme]; len(scopes) > 0 {
+	if len(op.Security) > 0 {
+		if scopes := op.Security[0][scheme]; len(scopes) > 0 {
 			return tokens.Scope(scopes[0])
 		}
 		return anyone

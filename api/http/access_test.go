@@ -2,7 +2,6 @@ package http_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +12,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/captiond/captiond/api"
+	"github.com/captiond/captiond/api/feed"
+	"github.com/captiond/captiond/api/hls"
 	door "github.com/captiond/captiond/api/http"
 	"github.com/captiond/captiond/api/tokens"
 )
@@ -27,6 +29,10 @@ var needs = map[string]tokens.Scope{
 	"POST /v1/videos": tokens.Upload, "POST /v1/videos/{id}/cancel": tokens.Upload, "DELETE /v1/videos/{id}": tokens.Upload,
 	"POST /v1/videos/{id}/questions": tokens.Ask, "POST /v1/cameras/{name}/questions": tokens.Ask, "POST /v1/ask": tokens.Ask, "POST /v1/caption": tokens.Ask, "POST /v1/classify": tokens.Ask,
 	"POST /v1/uploads": tokens.Upload, "POST /v1/uploads/{$}": tokens.Upload, "OPTIONS /v1/uploads": tokens.Upload, "OPTIONS /v1/uploads/{$}": tokens.Upload,
+	"GET /v1/events": tokens.Read, "GET /v1/captions": tokens.Read,
+	"GET /v1/cameras": tokens.Read, "GET /v1/cameras/{name}": tokens.Read,
+	"GET /v1/cameras/{name}/snapshot.jpg": tokens.Read, "GET /v1/cameras/{name}/hls/{file}": tokens.Read,
+	"POST /v1/cameras": tokens.Admin, "PATCH /v1/cameras/{name}": tokens.Admin, "DELETE /v1/cameras/{name}": tokens.Admin, "POST /v1/cameras/test": tokens.Admin,
 	"HEAD /v1/uploads/{id}": tokens.Upload, "PATCH /v1/uploads/{id}": tokens.Upload, "DELETE /v1/uploads/{id}": tokens.Upload,
 }
 
@@ -35,12 +41,39 @@ func routes(t *testing.T) (all []*huma.Operation, doc *huma.OpenAPI) {
 	t.Helper()
 	o, _ := options(t, newService(t))
 	o.Log = slog.New(slog.DiscardHandler)
+	o.More = append(o.More, others(t)...)
 	return door.Describe(o)
 }
 
+// others are the routes that a daemon mounts beside. What they do is under test elsewhere; that
+// they are described, and whom they let in, is here.
+func others(t *testing.T) []func(huma.API) {
+	t.Helper()
+	cameras, err := api.OpenCameras(api.CamerasOptions{File: filepath.Join(t.TempDir(), "cameras.json"), Host: noCameras{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams := hls.New(slog.New(slog.DiscardHandler))
+	return []func(huma.API){door.Cameras(cameras, streams), door.Events(noEvents{}, nil), door.Search(noEvents{}, nil)}
+}
+
+type noCameras struct{}
+
+func (noCameras) Check(context.Context, api.NamedCamera) error { return nil }
+func (noCameras) Put(context.Context, []api.NamedCamera) error { return nil }
+func (noCameras) Cameras() []api.Camera                        { return nil }
+func (noCameras) View(string) (view api.CameraView, ok bool)   { return view, false }
+
+type noEvents struct{}
+
+func (noEvents) Follow(context.Context, string, feed.Want, func(feed.Item) bool) error {
+	return api.Errorf(http.StatusServiceUnavailable, "there are none")
+}
+func (noEvents) Search(context.Context, api.Query) (page api.Page, err error) { return page, nil }
+
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(o *door.Options) { o.RequireToken = true })
+	s := start(t, func(o *door.Options) { o.RequireToken, o.More = true, append(o.More, others(t)...) })
 	expired, err := s.store.Add("expired", tokens.Scopes(), time.Now().Add(-time.Second))
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +247,7 @@ func beyond(t *testing.T, l net.Listener, store *tokens.Store) *server {
 	t.Helper()
 	service := newService(t)
 	o, _ := options(t, service)
-	o.Log, o.Tokens = slog.New(slog.NewTextHandler(io.Discard, nil)), store
+	o.Log, o.Tokens = slog.New(slog.DiscardHandler), store
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- door.Serve(ctx, l, o) }()

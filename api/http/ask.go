@@ -66,16 +66,16 @@ const noModel = "answers nothing: it has no model"
 
 func (o Options) asks(a huma.API) {
 	o.questions(a)
-	about(o, a, "ask", "Answers to questions about a video, a camera, or a picture or clip that is sent along",
+	about(o, a, route{"ask", "Answers to questions about a video, a camera, or a picture or clip that is sent along"},
 		func(ctx context.Context, s api.Subject, b *AskBody) (*answersReply, error) {
 			return o.ask(ctx, s, b.Ask)
 		})
-	about(o, a, "caption", "A caption of a video, a camera, or a picture or clip that is sent along",
+	about(o, a, route{"caption", "A caption of a video, a camera, or a picture or clip that is sent along"},
 		func(ctx context.Context, s api.Subject, b *CaptionBody) (*captionsReply, error) {
 			all, err := o.Asker.Caption(ctx, CallerOf(ctx), s, b.Search)
 			return newCaptionsReply(all), err
 		})
-	about(o, a, "classify", "Which of the labels a video, a camera, or a picture or clip that is sent along shows",
+	about(o, a, route{"classify", "Which of the labels a video, a camera, or a picture or clip that is sent along shows"},
 		func(ctx context.Context, s api.Subject, b *ClassifyBody) (*classesReply, error) {
 			if err := checkLabels(b.Labels); err != nil {
 				return nil, err
@@ -120,20 +120,23 @@ func (o Options) ask(ctx context.Context, s api.Subject, q api.Ask) (*answersRep
 	return out, err
 }
 
-// about registers a route whose body is JSON that names what is asked about, or a form with a
-// file and the same fields.
-func about[B interface{ subject() api.Subject }, O any](o Options, a huma.API, name, summary string, do func(context.Context, api.Subject, *B) (*O, error)) {
-	types, path := a.OpenAPI().Components.Schemas, "/v1/"+name
+// route is the last part of a path, and what it is for.
+type route struct{ name, summary string }
+
+// about registers a route whose body is JSON that names what is asked about, or a form with the
+// same fields, and a file where they name nothing.
+func about[B interface{ subject() api.Subject }, O any](o Options, a huma.API, r route, do func(context.Context, api.Subject, *B) (*O, error)) {
+	types, path := a.OpenAPI().Components.Schemas, "/v1/"+r.name
 	s := shape{types, types.Schema(reflect.TypeFor[B](), true, "")}
 	Register(a, huma.Operation{
-		OperationID: name, Method: http.MethodPost, Path: path, Tags: []string{"questions"}, Summary: summary, Security: Needs(tokens.Ask),
-		Description: "As JSON with the name of a video or camera, or as a form with a picture or clip as the field file. In a form a list is several fields of one name, or several lines.",
+		OperationID: r.name, Method: http.MethodPost, Path: path, Tags: []string{"questions"}, Summary: r.summary, Security: Needs(tokens.Ask),
+		Description: "As JSON with the name of a video or camera, or as a form with that or with a picture or clip as the field file. In a form a list is several fields of one name, or several lines.",
 	}, func(ctx context.Context, in *raw) (*O, error) {
 		if o.Asker == nil {
 			return nil, lacking(noModel)
 		}
 		var b B
-		file, title, err := o.inquiry(in, s, &b)
+		file, title, err := o.inquiry(ctx, in, s, &b)
 		if err != nil {
 			return nil, err
 		}
@@ -145,12 +148,12 @@ func about[B interface{ subject() api.Subject }, O any](o Options, a huma.API, n
 		return do(ctx, subject, &b)
 	})
 	body(a, path, map[string]*huma.Schema{jsonType: s.schema, formType: {
-		AllOf: []*huma.Schema{s.schema, {Type: huma.TypeObject, Properties: map[string]*huma.Schema{"file": {Type: huma.TypeString, Format: "binary"}}, Required: []string{"file"}}},
+		AllOf: []*huma.Schema{s.schema, {Type: huma.TypeObject, Properties: map[string]*huma.Schema{"file": {Type: huma.TypeString, Format: "binary"}}}},
 	}})
 }
 
 // inquiry reads what is asked, and the file that came with it, which the caller closes.
-func (o Options) inquiry(in *raw, s shape, into any) (file *os.File, title string, err error) {
+func (o Options) inquiry(ctx context.Context, in *raw, s shape, into any) (file *os.File, title string, err error) {
 	switch in.kind() {
 	case jsonType:
 		return nil, "", in.json(s, into)
@@ -164,16 +167,23 @@ func (o Options) inquiry(in *raw, s shape, into any) (file *os.File, title strin
 	if file, err = temporary(o.Folder); err != nil {
 		return nil, "", err
 	}
-	fields, err := in.form(o.Limits.Clip+maxJSON, formFields{count: maxLabels + 100, bytes: maxJSON}, func(name string, r io.Reader) error {
-		title = name
+	taken := false
+	fields, err := in.form(ctx, o.Limits.Clip+maxJSON, formFields{count: maxLabels + 100, bytes: maxJSON}, func(name string, r io.Reader) error {
+		title, taken = name, true
 		return copyAtMost(file, r, o.Limits.Clip)
 	})
+	if err == nil && !taken && !fields.Has("video") && !fields.Has("camera") {
+		err = noFile()
+	}
 	if err == nil {
 		err = s.fill(fields, into)
 	}
 	if err != nil {
 		_ = file.Close()
 		return nil, "", err
+	}
+	if !taken {
+		return nil, "", file.Close()
 	}
 	return file, title, nil
 }

@@ -43,6 +43,9 @@ func TestAsk(t *testing.T) {
 	if a := s.json(t, "POST", "/v1/cameras/door/questions", map[string]any{"questions": []string{"who?"}, "last": 30}); a.status != 200 || s.model.subject.Camera != "door" || s.model.ask.Last != 30_000 {
 		t.Errorf("%d %s: %+v", a.status, a.body, s.model.ask)
 	}
+	if a := s.form(t, "/v1/ask", field{"camera", "", "door"}, field{"questions", "", "who?"}, field{"last", "", "5"}); a.status != 200 || s.model.subject.Camera != "door" || s.model.subject.File != nil || s.model.ask.Last != 5000 {
+		t.Errorf("%d %s: %+v %+v", a.status, a.body, s.model.subject, s.model.ask)
+	}
 	content := clip(5000)
 	a := s.form(t, "/v1/ask", field{"questions", "", "is it red?\nhow many?\n"}, field{"file", "a/b.png", content}, field{"from", "", "2"}, field{"view", "", "0,0,1,1"}, field{"beam", "", "2"})
 	if m := s.model; a.status != 200 || string(m.content) != content || m.subject.Title != "b.png" || len(m.ask.Questions) != 2 || m.ask.From.Offset != 2000 || m.ask.View != "0,0,1,1" || m.ask.Beam != 2 {

@@ -86,7 +86,7 @@ func recovered(w *reply, r *http.Request) {
 	switch {
 	case cause == nil:
 		return
-	case cause == http.ErrAbortHandler:
+	case cause == http.ErrAbortHandler: //nolint:errorlint // it is what was thrown, of any type
 		panic(cause)
 	}
 	logOf(r.Context()).Error("http handler panicked", "panic", cause, "stack", string(debug.Stack()))

@@ -3,6 +3,7 @@ package http_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -298,7 +299,7 @@ func TestEventsEnd(t *testing.T) {
 	g := newStage(t, feed.Options{}, nil)
 	l := g.connect(t, "")
 	g.stop()
-	if got, err := l.next(); got != "" || err != io.EOF {
+	if got, err := l.next(); got != "" || !errors.Is(err, io.EOF) {
 		t.Errorf("got %q %v", got, err)
 	}
 }

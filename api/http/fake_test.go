@@ -241,7 +241,8 @@ func options(t *testing.T, s *service) (door.Options, *model) {
 	})}
 	return door.Options{
 		Ready: func(context.Context) door.Readiness { return door.Readiness{OK: true} }, Metrics: door.NewMetrics(func() door.Numbers { return door.Numbers{} }),
-		Videos: s, Uploads: s, Library: s, Asker: m, Folder: s.folder, More: []func(huma.API){resumable},
+		Videos: s, Uploads: s, Library: s, Asker: m, Folder: s.folder,
+		More:   []func(huma.API){resumable},
 		Limits: door.Limits{Upload: 1 << 20, Clip: 1 << 20},
 	}, m
 }

@@ -57,8 +57,8 @@ type formFields struct {
 }
 
 // form reads a form of at most so many bytes, in whatever order its parts come: the fields into
-// what it returns, the file into take.
-func (in *raw) form(size int64, l formFields, take func(name string, file io.Reader) error) (url.Values, error) {
+// what it returns, the file, if there is one, into take.
+func (in *raw) form(ctx context.Context, size int64, l formFields, take func(name string, file io.Reader) error) (url.Values, error) {
 	if in.r.ContentLength > size {
 		return nil, tooLarge(size)
 	}
@@ -71,12 +71,10 @@ func (in *raw) form(size int64, l formFields, take func(name string, file io.Rea
 	for {
 		part, err := parts.NextPart()
 		switch {
-		case errors.Is(err, io.EOF) && !taken:
-			return nil, api.Errorf(http.StatusUnprocessableEntity, "the form has no file: send one as the field file (curl -F file=@clip.mp4)")
 		case errors.Is(err, io.EOF):
 			return fields, nil
 		case err != nil:
-			return nil, broken(in.r.Context(), err)
+			return nil, broken(ctx, err)
 		case part.FileName() == "" && part.FormName() != "file":
 			err = l.add(fields, part)
 		case taken:
@@ -86,9 +84,13 @@ func (in *raw) form(size int64, l formFields, take func(name string, file io.Rea
 			err = take(Title(part.FileName()), source{part})
 		}
 		if err != nil {
-			return nil, broken(in.r.Context(), err)
+			return nil, broken(ctx, err)
 		}
 	}
+}
+
+func noFile() error {
+	return api.Errorf(http.StatusUnprocessableEntity, "the form has no file: send one as the field file (curl -F file=@clip.mp4)")
 }
 
 func (l *formFields) add(fields url.Values, part *multipart.Part) error {

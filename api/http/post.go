@@ -51,7 +51,7 @@ func (o Options) post(a huma.API) {
 		}
 		switch in.kind() {
 		case formType:
-			return o.receive(ctx, in.r.ContentLength, o.fromForm(in))
+			return o.receive(ctx, in.r.ContentLength, o.fromForm(ctx, in))
 		case jsonType:
 			return o.fetch(ctx, in, address)
 		}
@@ -115,12 +115,16 @@ func (p *part) take(fill func(*part) (api.Upload, error)) (u api.Upload, err err
 }
 
 // fromForm writes the form's file, and reads how it is to be captioned.
-func (o Options) fromForm(in *raw) func(*part) (api.Upload, error) {
+func (o Options) fromForm(ctx context.Context, in *raw) func(*part) (api.Upload, error) {
 	return func(p *part) (u api.Upload, err error) {
-		fields, err := in.form(o.Limits.Upload+formHead, formFields{count: 16, bytes: 4 << 10}, func(name string, file io.Reader) error {
-			u.Title = name
+		taken := false
+		fields, err := in.form(ctx, o.Limits.Upload+formHead, formFields{count: 16, bytes: 4 << 10}, func(name string, file io.Reader) error {
+			u.Title, taken = name, true
 			return copyAtMost(p, file, o.Limits.Upload)
 		})
+		if err == nil && !taken {
+			err = noFile()
+		}
 		if err != nil {
 			return u, err
 		}

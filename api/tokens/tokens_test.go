@@ -22,8 +22,8 @@ func add(t *testing.T, s *Store, name string, expires time.Time, scopes ...Scope
 func TestFind(t *testing.T) {
 	t.Parallel()
 	s := Open(filepath.Join(t.TempDir(), "new", "tokens.json"))
-	if any, err := s.Any(); any || err != nil {
-		t.Errorf("before the first token: %t, %v", any, err)
+	if some, err := s.Any(); some || err != nil {
+		t.Errorf("before the first token: %t, %v", some, err)
 	}
 	secret := add(t, s, "reader", time.Time{}, Read)
 	late := add(t, s, "late", time.Now().Add(-time.Second), Admin)
@@ -45,8 +45,8 @@ func TestExpiredIsNone(t *testing.T) {
 	t.Parallel()
 	s := Open(filepath.Join(t.TempDir(), "tokens.json"))
 	add(t, s, "late", time.Now().Add(-time.Second), Admin)
-	if any, err := s.Any(); any || err != nil {
-		t.Errorf("%t, %v", any, err)
+	if some, err := s.Any(); some || err != nil {
+		t.Errorf("%t, %v", some, err)
 	}
 }
 

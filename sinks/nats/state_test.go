@@ -25,8 +25,8 @@ func TestExtent(t *testing.T) {
 	if got, err := c.Extent(t.Context()); err != nil || got != (sinks.Extent{}) {
 		t.Errorf("a stream that is not there: %+v %v", got, err)
 	}
-	for range c.Replay(t.Context(), 1) {
-		t.Error("it holds something")
+	for r, err := range c.Replay(t.Context(), 1) {
+		t.Error("it holds something:", r, err)
 	}
 	begun := time.Now()
 	cut(t, c, 0)

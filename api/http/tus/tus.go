@@ -170,7 +170,7 @@ func (u *uploads) find(ctx context.Context, id string) (handler.FileInfo, error)
 func (u *uploads) again(ctx context.Context, info handler.FileInfo) error {
 	_, err := u.Videos.Get(ctx, api.Caller{Admin: true}, info.ID)
 	if api.Status(err) != http.StatusNotFound {
-		return nil //nolint:nilerr // it is one, or nobody knows now: the library says how much came
+		return nil // it is one, or nobody knows now: the library says how much came
 	}
 	lock, err := u.locked.NewLock(info.ID)
 	if err != nil {
