@@ -8,6 +8,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -45,14 +46,14 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Prefix = orElse(o.Prefix, "captiond")
-	o.Clients = orElse(o.Clients, 1000)
-	o.PerCaller = orElse(o.PerCaller, 256)
-	o.Behind = orElse(o.Behind, 256)
-	o.Overflows = orElse(o.Overflows, 3)
-	o.Quiet = orElse(o.Quiet, 15*time.Second)
-	o.Retry = orElse(o.Retry, time.Second)
-	o.Logger = orElse(o.Logger, slog.New(slog.DiscardHandler))
+	o.Prefix = cmp.Or(o.Prefix, "captiond")
+	o.Clients = cmp.Or(o.Clients, 1000)
+	o.PerCaller = cmp.Or(o.PerCaller, 256)
+	o.Behind = cmp.Or(o.Behind, 256)
+	o.Overflows = cmp.Or(o.Overflows, 3)
+	o.Quiet = cmp.Or(o.Quiet, 15*time.Second)
+	o.Retry = cmp.Or(o.Retry, time.Second)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }
 
@@ -121,6 +122,9 @@ func (f *Feed) start(ctx context.Context) (uint64, bool) {
 			f.last, f.floor = extent.Last, extent.Last
 			close(f.begun)
 			return extent.Last, true
+		}
+		if ctx.Err() != nil {
+			return 0, false
 		}
 		f.o.Logger.Warn("the feed cannot read the stream: trying again", "err", err, "in", f.o.Retry)
 		select {

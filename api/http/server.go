@@ -130,14 +130,22 @@ func hostName(host string) string {
 
 // Listen opens an address. Beyond the loopback interface there must be a token first.
 func Listen(address string, t *tokens.Store) (net.Listener, error) {
-	if err := mayListen(address, t); err != nil {
-		return nil, fmt.Errorf("listen for HTTP on %s (http.listen): %w", address, err)
+	if err := MayListen(address, t); err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP (http.listen): %w", err)
 	}
 	return l, nil
+}
+
+// MayListen is nil for an address on the loopback interface, and for others if there is a token.
+func MayListen(address string, t *tokens.Store) error {
+	if err := mayListen(address, t); err != nil {
+		return fmt.Errorf("listen for HTTP on %s (http.listen): %w", address, err)
+	}
+	return nil
 }
 
 func mayListen(address string, t *tokens.Store) error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -30,24 +29,12 @@ const anywhere = "--reach-cameras=any"
 // ask sends a request to a daemon, and returns the answer's status and body.
 func (p *process) ask(t testing.TB, method, path, body string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, p.http+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := p.request(t, method, path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer http.DefaultClient.CloseIdleConnections()
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(b)
+	res, answer := send(t, r)
+	return res.StatusCode, answer
 }
 
 // must is ask where one status is right.
@@ -219,15 +206,7 @@ func TestCameraSeen(t *testing.T) {
 // checkTimes sees that a picture says when it was, and is not kept.
 func (p *process) checkTimes(t *testing.T, path string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.http+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
+	res, _ := send(t, p.request(t, http.MethodGet, path, nil))
 	at, err := time.Parse(time.RFC3339, res.Header.Get("X-Captiond-Time"))
 	modified, err2 := http.ParseTime(res.Header.Get("Last-Modified"))
 	if err != nil || err2 != nil || time.Since(at) > 10*time.Second || time.Since(at) < -time.Second || !modified.Equal(at.Truncate(time.Second)) ||

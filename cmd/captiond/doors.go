@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -121,6 +122,24 @@ func (d *daemon) http(asker *api.Asker) http.Options {
 		Certificate: c.HTTP.CertFile, Key: c.HTTP.KeyFile,
 		Limits: http.Limits{Upload: int64(c.Uploads.MaxBytes), Clip: int64(c.Answers.MaxBytes)},
 	}
+}
+
+// checkHTTP says, before anything is started, what the HTTP server would not start with.
+func (t *tool) checkHTTP() (err error) {
+	c := t.config.HTTP
+	if c.Listen == "" {
+		return nil
+	}
+	err = http.MayListen(c.Listen, t.tokens())
+	if c.CertFile != "" {
+		if _, wrong := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("read certificate (http.cert_file, http.key_file): %w", wrong))
+		}
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 // names are those of a list that is separated by commas.

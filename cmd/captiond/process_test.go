@@ -104,12 +104,9 @@ func (p *process) stop(t testing.TB) int {
 	return p.end(t, syscall.SIGTERM)
 }
 
-func (p *process) get(t testing.TB, path string) string {
+// send sends a request and reads the answer to its end.
+func send(t testing.TB, r *http.Request) (*http.Response, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.http+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +117,23 @@ func (p *process) get(t testing.TB, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	return res, string(b)
+}
+
+// request is one to the daemon.
+func (p *process) request(t testing.TB, method, path string, body io.Reader) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, p.http+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (p *process) get(t testing.TB, path string) string {
+	t.Helper()
+	_, body := send(t, p.request(t, http.MethodGet, path, nil))
+	return body
 }
 
 // receive takes events of a daemon until enough says so.

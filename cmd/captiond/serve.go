@@ -46,6 +46,9 @@ spoken about and published; a second one stops at once, and loses nothing that w
 			if err != nil {
 				return err
 			}
+			if err := t.checkHTTP(); err != nil {
+				return err
+			}
 			if check {
 				return t.checkServe()
 			}

@@ -31,6 +31,17 @@ func TestToken(t *testing.T) {
 	captiond(t, "token", "remove", "phone", "--state", state).want(t, exitFailed, "there is no token phone")
 }
 
+// What listens beyond loopback asks for a token: without one the daemon does not begin.
+func TestServeBeyondLoopback(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	check := []string{"serve", "--check", "--state", state, "--http", "0.0.0.0:0"}
+	captiond(t, check...).want(t, exitUsage, "captiond token add")
+	captiond(t, "token", "add", "me", "--scopes", "read", "--state", state).want(t, exitDone, "")
+	captiond(t, check...).want(t, exitDone, "")
+	captiond(t, append(check, "--http-cert-file", "none.pem", "--http-key-file", "none.pem")...).want(t, exitUsage, "http.cert_file")
+}
+
 func TestTokenUsage(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -59,34 +58,16 @@ func (c clip) truth(i int) world.Truth { return c.scenes[i].Truth(0, c.scenes[i]
 // do sends a request and reads the answer, which must have a status, into v.
 func (p *process) do(t testing.TB, r *http.Request, status int, v any) http.Header {
 	t.Helper()
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer http.DefaultClient.CloseIdleConnections()
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	res, b := send(t, r)
 	if res.StatusCode != status {
 		t.Fatalf("%s %s: %s, want %d:\n%s", r.Method, r.URL.Path, res.Status, status, b)
 	}
 	if v != nil {
-		if err := json.Unmarshal(b, v); err != nil {
+		if err := json.Unmarshal([]byte(b), v); err != nil {
 			t.Fatalf("%s %s: %v:\n%s", r.Method, r.URL.Path, err, b)
 		}
 	}
 	return res.Header
-}
-
-func (p *process) request(t testing.TB, method, path string, body io.Reader) *http.Request {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, p.http+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 // post sends JSON.

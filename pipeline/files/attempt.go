@@ -162,8 +162,8 @@ func (a *attempt) back(ctx context.Context, after time.Duration, counts bool, wh
 	if err != nil {
 		return a.settle(ctx, err)
 	}
-	if err := a.Journal.Publish(ctx, a.video.Event()); err != nil {
-		return err
+	if err := a.announce(ctx); err != nil {
+		return a.settle(ctx, err)
 	}
 	return a.delivery.Back(ctx, after)
 }

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -369,7 +370,7 @@ func (s *stage) worker(b *broker) Worker {
 		Queue: b, Records: b, Journal: b, Projector: s,
 		Open: func(context.Context, string, func()) (*os.File, error) { return os.Open(os.DevNull) },
 		Voice: func(context.Context, string) (pipeline.Voice, error) {
-			return pipeline.Voice{Captioner: s.parrot, Name: "parrot@" + orElse(s.model, "000000000000"), Samples: 6}, nil
+			return pipeline.Voice{Captioner: s.parrot, Name: "parrot@" + cmp.Or(s.model, "000000000000"), Samples: 6}, nil
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func (a *attempt) speak(ctx context.Context, job pipeline.Job, f pipeline.Footag
 		return job.CaptionPicture(ctx, f.Picture)
 	}
 	clip := shown{f.Clip, a.beat}
-	a.damage = func() string { return orElse(a.video.Damage, clip.Info().Damage) }
+	a.damage = func() string { return cmp.Or(a.video.Damage, clip.Info().Damage) }
 	windows, err := a.windows(ctx, clip)
 	if err == nil {
 		err = job.Caption(ctx, clip, windows)
@@ -157,7 +158,7 @@ func (a *attempt) windows(ctx context.Context, clip pipeline.Clip) (iter.Seq[fra
 		scenes, err := pipeline.Scenes(ctx, clip, a.Eye, all)
 		return slices.Values(scenes), err
 	}
-	return frames.Every(all, orElse(o.Every.Duration(), defaultEvery)), nil
+	return frames.Every(all, cmp.Or(o.Every.Duration(), defaultEvery)), nil
 }
 
 // part of the video that ends there.
@@ -205,7 +206,30 @@ func (a *attempt) report(ctx context.Context, change func(*Video)) error {
 		return err
 	}
 	a.reported = time.Now()
-	return trouble(a.Journal.Publish(ctx, a.video.Event()))
+	return a.announce(ctx)
+}
+
+// announce publishes the record as it is, unless the job has ended or been begun again
+// meanwhile: what is told of that is not followed by what was before.
+func (a *attempt) announce(ctx context.Context) error {
+	for {
+		e := a.video.Event()
+		last, seq, err := a.Journal.Last(ctx, e)
+		if err != nil {
+			return trouble(err)
+		}
+		if told, ok := last.(*sinks.Job); ok {
+			switch {
+			case Ended(told.State):
+				return errEnded
+			case told.Attempt > a.number:
+				return errTaken
+			}
+		}
+		if _, err = a.Journal.Append(ctx, e, seq); !errors.Is(err, sinks.ErrMoved) {
+			return trouble(err)
+		}
+	}
 }
 
 // shown is a clip whose frames are progress.

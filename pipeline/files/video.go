@@ -31,7 +31,7 @@ type Video struct {
 	Model    string            `json:"model"`    // name@digest of the captions, "" until it is known
 	Detail   string            `json:"detail,omitempty"`
 	Damage   string            `json:"damage,omitempty"`   // of the file, as far as it was seen
-	Captions int64             `json:"captions"`           // how many have been made
+	Captions int64             `json:"caption_count"`      // how many have been made
 	Failures int64             `json:"failures,omitempty"` // attempts in a row that came no further
 }
 

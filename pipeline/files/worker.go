@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,11 +42,11 @@ const (
 )
 
 func (w Worker) withDefaults() Worker {
-	w.Slots = orElse(w.Slots, 1)
-	w.Attempts = orElse(w.Attempts, 4)
-	w.Patience = orElse(w.Patience, 30*time.Second)
-	w.Pause = orElse(w.Pause, w.Patience)
-	w.Logger = orElse(w.Logger, slog.New(slog.DiscardHandler))
+	w.Slots = cmp.Or(w.Slots, 1)
+	w.Attempts = cmp.Or(w.Attempts, 4)
+	w.Patience = cmp.Or(w.Patience, 30*time.Second)
+	w.Pause = cmp.Or(w.Pause, w.Patience)
+	w.Logger = cmp.Or(w.Logger, slog.New(slog.DiscardHandler))
 	return w
 }
 

@@ -8,6 +8,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,12 +35,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Prefix = orElse(o.Prefix, "captiond")
-	o.Waiting = orElse(o.Waiting, 1000)
-	o.Patience = orElse(o.Patience, 30*time.Second)
-	o.RecordBytes = orElse(o.RecordBytes, 64<<20)
-	o.UploadBytes = orElse(o.UploadBytes, 16<<30)
-	o.Logger = orElse(o.Logger, slog.New(slog.DiscardHandler))
+	o.Prefix = cmp.Or(o.Prefix, "captiond")
+	o.Waiting = cmp.Or(o.Waiting, 1000)
+	o.Patience = cmp.Or(o.Patience, 30*time.Second)
+	o.RecordBytes = cmp.Or(o.RecordBytes, 64<<20)
+	o.UploadBytes = cmp.Or(o.UploadBytes, 16<<30)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }
 

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,12 +33,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Name = orElse(o.Name, "captiond")
-	o.Prefix = orElse(o.Prefix, "captiond")
-	o.Retention = orElse(o.Retention, 7*24*time.Hour)
-	o.MaxBytes = orElse(o.MaxBytes, 1<<30)
-	o.Wait = orElse(o.Wait, 5*time.Second)
-	o.Logger = orElse(o.Logger, slog.New(slog.DiscardHandler))
+	o.Name = cmp.Or(o.Name, "captiond")
+	o.Prefix = cmp.Or(o.Prefix, "captiond")
+	o.Retention = cmp.Or(o.Retention, 7*24*time.Hour)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<30)
+	o.Wait = cmp.Or(o.Wait, 5*time.Second)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }
 

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,7 +67,7 @@ func (o ServerOptions) server() (*server.Options, error) {
 	options := &server.Options{
 		ServerName: "captiond", DontListen: o.Listen == "",
 		NoSigs: true, JetStream: true, StoreDir: o.StoreDir, SyncAlways: true,
-		JetStreamMaxStore: orElse(o.MaxStore, 4<<30), JetStreamMaxMemory: 64 << 20, MaxPayload: 1 << 20,
+		JetStreamMaxStore: cmp.Or(o.MaxStore, 4<<30), JetStreamMaxMemory: 64 << 20, MaxPayload: 1 << 20,
 		Username: o.User, Password: o.Password,
 	}
 	for _, l := range []struct {
@@ -99,7 +100,7 @@ func start(o ServerOptions, options *server.Options) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := serverLog{orElse(o.Logger, slog.New(slog.DiscardHandler)), make(chan string, 1)}
+	log := serverLog{cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), make(chan string, 1)}
 	s.SetLoggerV2(log, false, false, false)
 	s.Start()
 	if err := ready(s, log.fatal); err != nil {
