@@ -47,7 +47,7 @@ type Options struct {
 	Folder  string // where uploads come in; "" where there are none
 	Asker   Asker
 	Fetch   Fetch
-	More    []func(a huma.API) // routes of others, registered by Register or Mount
+	More    []Routes // of others
 
 	Tokens       *tokens.Store // nil: there are none
 	RequireToken bool          // on the loopback interface, too
@@ -56,6 +56,9 @@ type Options struct {
 	Key          string        // file (PEM) of its private key
 	Limits       Limits
 }
+
+// Routes are added to an API, by Register or Mount.
+type Routes = func(a huma.API)
 
 // Fetch writes what an address leads to, and says by what name. Its errors are *api.Error as
 // far as the address is to blame.

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/captiond/captiond/api"
 	"github.com/captiond/captiond/api/feed"
 	"github.com/captiond/captiond/api/hls"
@@ -97,7 +95,7 @@ func (d *daemon) withHTTP(ctx context.Context, asker *api.Asker, use func() erro
 	if err != nil {
 		return err
 	}
-	o.More = []func(huma.API){
+	o.More = []http.Routes{
 		resumable, http.Cameras(d.clients, streams), http.Events(d.feed, d.videos.Sees), http.Search(d.index, d.videos.Sees),
 	}
 	scheme := "http"
