@@ -110,22 +110,12 @@ func TestJobChildKilled(t *testing.T) {
 	p.stop(t)
 }
 
-// Two daemons share the queue of one NATS server: each video is captioned once, and asked about
-// at either.
+// A daemon takes uploads, another one, without its folder, captions them by way of the first one's
+// NATS server; they are asked about at either.
 func TestJobsShared(t *testing.T) {
 	t.Parallel()
-	server, err := nats.Start(nats.ServerOptions{StoreDir: t.TempDir(), Listen: "127.0.0.1:0", MaxStore: 64 << 30})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	more := []string{"--nats", server.URL(), "--uploads-shared", "--jobs-patience", "2s"}
-	door := startProcess(t, t.TempDir(), "", append(more, "--jobs-workers", "0")...)
-	worker := startProcess(t, t.TempDir(), "", more...)
+	door := startProcess(t, t.TempDir(), "", "--uploads-shared", "--jobs-workers", "0")
+	worker := startProcess(t, t.TempDir(), "", "--uploads-shared", "--nats", door.nats)
 	c := newClip(t, 63, 3)
 	id := door.upload(t, c.path, "scenes=true")
 	v := door.ended(t, id)
@@ -144,6 +134,6 @@ func TestJobsShared(t *testing.T) {
 	if list := worker.get(t, "/v1/videos"); strings.Contains(list, id) {
 		t.Errorf("a deleted video is listed: %s", list)
 	}
-	door.stop(t)
 	worker.stop(t)
+	door.stop(t)
 }

@@ -23,6 +23,9 @@ func serverOptions(c configs.Config, log *slog.Logger) nats.ServerOptions {
 		StoreDir: filepath.Join(c.State, "nats"), Listen: c.NATS.Listen, WebSocket: c.NATS.WebSocket, MQTT: c.NATS.MQTT,
 		User: c.NATS.Username, Password: c.NATS.Password.Reveal(), MaxStore: 2*int64(c.NATS.MaxBytes) + besideEvents, Logger: log,
 	}
+	if c.Uploads.Shared {
+		o.MaxStore += sharedBytes
+	}
 	if _, port, err := net.SplitHostPort(c.HTTP.Listen); err == nil {
 		o.Origins = []string{"http://127.0.0.1:" + port, "http://localhost:" + port}
 	}

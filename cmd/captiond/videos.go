@@ -19,13 +19,16 @@ import (
 	"github.com/captiond/captiond/sinks"
 )
 
+// sharedBytes is what uploads may take of the object store, where they are shared.
+const sharedBytes = 16 << 30
+
 // uploadFolder is where uploads lie.
 func (t *tool) uploadFolder() string { return filepath.Join(t.config.State, "uploads") }
 
 // withVideos takes uploads and captions them while use runs.
 func (d *daemon) withVideos(ctx context.Context, use func() error) (err error) {
 	c := d.config
-	o := jetstream.Options{Prefix: c.NATS.Prefix, Waiting: int64(c.Jobs.Queue), Patience: c.Jobs.Patience, Logger: d.log}
+	o := jetstream.Options{Prefix: c.NATS.Prefix, Waiting: int64(c.Jobs.Queue), Patience: c.Jobs.Patience, UploadBytes: sharedBytes, Logger: d.log}
 	queue, queueErr := jetstream.NewQueue(d.client.Conn(), o)
 	records, recordsErr := jetstream.NewRecords(d.client.Conn(), o)
 	store, storeErr := jetstream.NewUploads(d.client.Conn(), o)
