@@ -67,7 +67,8 @@ type measured struct {
 	rtcp         int
 }
 
-// watchCameras serves so many cameras, gate off, until each has been captioned n times.
+// watchCameras serves so many cameras, gate off, until each has been captioned n times, and n
+// captions are of windows that count: on a busy machine that takes longer.
 func watchCameras(t testing.TB, cameras, n int) (m measured) {
 	t.Helper()
 	var list []string
@@ -89,7 +90,7 @@ func watchCameras(t testing.TB, cameras, n int) (m measured) {
 		for name := range sources {
 			least = min(least, counts[name])
 		}
-		return least >= n
+		return least >= n && m.total >= n
 	})
 	p.end(t, syscall.SIGTERM)
 	for name, c := range sources {
@@ -124,7 +125,7 @@ func (m *measured) take(t testing.TB, e *sinks.Caption, c *camera.Camera) {
 func TestServeCameras(t *testing.T) {
 	t.Parallel()
 	m := watchCameras(t, 4, 30)
-	if m.total < 30 || float64(m.right) < 0.75*float64(m.total) {
+	if float64(m.right) < 0.75*float64(m.total) {
 		t.Errorf("%d of %d right", m.right, m.total)
 	}
 	if m.rtcp == 0 {
