@@ -57,14 +57,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 // Feed is the reader and its clients. Run it once.
 type Feed struct {
 	stream Stream

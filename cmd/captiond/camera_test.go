@@ -33,8 +33,8 @@ func (p *process) ask(t testing.TB, method, path, body string) (int, string) {
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	res, answer := send(t, r)
-	return res.StatusCode, answer
+	a := send(t, r)
+	return a.status, a.body
 }
 
 // must is ask where one status is right.
@@ -206,12 +206,12 @@ func TestCameraSeen(t *testing.T) {
 // checkTimes sees that a picture says when it was, and is not kept.
 func (p *process) checkTimes(t *testing.T, path string) {
 	t.Helper()
-	res, _ := send(t, p.request(t, http.MethodGet, path, nil))
-	at, err := time.Parse(time.RFC3339, res.Header.Get("X-Captiond-Time"))
-	modified, err2 := http.ParseTime(res.Header.Get("Last-Modified"))
+	res := send(t, p.request(t, http.MethodGet, path, nil))
+	at, err := time.Parse(time.RFC3339, res.header.Get("X-Captiond-Time"))
+	modified, err2 := http.ParseTime(res.header.Get("Last-Modified"))
 	if err != nil || err2 != nil || time.Since(at) > 10*time.Second || time.Since(at) < -time.Second || !modified.Equal(at.Truncate(time.Second)) ||
-		res.Header.Get("Content-Type") != "image/jpeg" || res.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("%v, %v, %v", res.Header, err, err2)
+		res.header.Get("Content-Type") != "image/jpeg" || res.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%v, %v, %v", res.header, err, err2)
 	}
 }
 

@@ -104,8 +104,15 @@ func (p *process) stop(t testing.TB) int {
 	return p.end(t, syscall.SIGTERM)
 }
 
+// An answer is what came of a request.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // send sends a request and reads the answer to its end.
-func send(t testing.TB, r *http.Request) (*http.Response, string) {
+func send(t testing.TB, r *http.Request) answer {
 	t.Helper()
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -117,7 +124,7 @@ func send(t testing.TB, r *http.Request) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(b)
+	return answer{res.StatusCode, res.Header, string(b)}
 }
 
 // request is one to the daemon.
@@ -132,8 +139,7 @@ func (p *process) request(t testing.TB, method, path string, body io.Reader) *ht
 
 func (p *process) get(t testing.TB, path string) string {
 	t.Helper()
-	_, body := send(t, p.request(t, http.MethodGet, path, nil))
-	return body
+	return send(t, p.request(t, http.MethodGet, path, nil)).body
 }
 
 // receive takes events of a daemon until enough says so.

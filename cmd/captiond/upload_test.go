@@ -58,16 +58,16 @@ func (c clip) truth(i int) world.Truth { return c.scenes[i].Truth(0, c.scenes[i]
 // do sends a request and reads the answer, which must have a status, into v.
 func (p *process) do(t testing.TB, r *http.Request, status int, v any) http.Header {
 	t.Helper()
-	res, b := send(t, r)
-	if res.StatusCode != status {
-		t.Fatalf("%s %s: %s, want %d:\n%s", r.Method, r.URL.Path, res.Status, status, b)
+	a := send(t, r)
+	if a.status != status {
+		t.Fatalf("%s %s: %d, want %d:\n%s", r.Method, r.URL.Path, a.status, status, a.body)
 	}
 	if v != nil {
-		if err := json.Unmarshal([]byte(b), v); err != nil {
-			t.Fatalf("%s %s: %v:\n%s", r.Method, r.URL.Path, err, b)
+		if err := json.Unmarshal([]byte(a.body), v); err != nil {
+			t.Fatalf("%s %s: %v:\n%s", r.Method, r.URL.Path, err, a.body)
 		}
 	}
-	return res.Header
+	return a.header
 }
 
 // post sends JSON.

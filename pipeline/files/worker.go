@@ -50,14 +50,6 @@ func (w Worker) withDefaults() Worker {
 	return w
 }
 
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 // Run works until ctx ends. What is under way then goes back into the queue at once, and that
 // attempt does not count.
 func (w Worker) Run(ctx context.Context) {

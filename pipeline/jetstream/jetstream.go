@@ -44,14 +44,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 // name is that of a stream or bucket.
 func (o Options) name(what string) string { return strings.ToUpper(o.Prefix) + "_" + what }
 

@@ -42,14 +42,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
 // Client is a connection that publishes and reads events.
 type Client struct {
 	nc         *nats.Conn
