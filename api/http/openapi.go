@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -32,6 +34,7 @@ func config() huma.Config {
 
 // describe serves the description of all routes that are registered by now.
 func describe(a huma.API) {
+	growing(a.OpenAPI())
 	j, err := json.Marshal(a.OpenAPI())
 	y, err2 := a.OpenAPI().YAML()
 	if err != nil || err2 != nil {
@@ -42,6 +45,45 @@ func describe(a huma.API) {
 			w.Header().Set("Content-Type", "application/openapi+"+path[len("/openapi."):])
 			_, _ = w.Write(doc) // the client may be gone
 		}))
+	}
+}
+
+// growing lets answers have more than is described: later versions will. What clients send is
+// held to its description.
+func growing(doc *huma.OpenAPI) {
+	sent, types := make(map[string]bool), doc.Components.Schemas.Map()
+	for _, path := range doc.Paths {
+		for _, op := range []*huma.Operation{path.Post, path.Put, path.Patch} {
+			if op == nil || op.RequestBody == nil {
+				continue
+			}
+			for _, kind := range op.RequestBody.Content {
+				mark(sent, types, kind.Schema)
+			}
+		}
+	}
+	for name, s := range types {
+		if s.AdditionalProperties == false && !sent[name] {
+			s.AdditionalProperties = nil
+		}
+	}
+}
+
+// mark adds the names of all types that a schema is made of.
+func mark(names map[string]bool, types map[string]*huma.Schema, s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if name := s.Ref[strings.LastIndexByte(s.Ref, '/')+1:]; name != "" && !names[name] {
+		names[name] = true
+		mark(names, types, types[name])
+	}
+	mark(names, types, s.Items)
+	for _, p := range s.Properties {
+		mark(names, types, p)
+	}
+	for _, p := range slices.Concat(s.AllOf, s.AnyOf, s.OneOf) {
+		mark(names, types, p)
 	}
 }
 
