@@ -104,7 +104,7 @@ func (d *door) Handle(op *huma.Operation, handle func(huma.Context)) {
 		if reply, ok := w.(*reply); ok {
 			reply.route = route
 		}
-		leave, err := d.enter(r, scope)
+		leave, err := d.enter(r, op, scope)
 		if err != nil {
 			WriteProblem(w, r, err)
 			return
@@ -115,7 +115,7 @@ func (d *door) Handle(op *huma.Operation, handle func(huma.Context)) {
 }
 
 // enter lets a request in, or says why not.
-func (d *door) enter(r *http.Request, scope tokens.Scope) (leave func(), err error) {
+func (d *door) enter(r *http.Request, op *huma.Operation, scope tokens.Scope) (leave func(), err error) {
 	if scope == anyone {
 		return func() {}, nil
 	}
@@ -130,8 +130,15 @@ func (d *door) enter(r *http.Request, scope tokens.Scope) (leave func(), err err
 		return nil, err
 	}
 	visitOf(r.Context()).caller = caller.Caller
+	if op.Metadata[endless] == true {
+		return func() {}, d.rate(r, scope)
+	}
 	return d.queue(r, scope)
 }
+
+// endless marks, in its Metadata, an operation whose answers do not end by themselves. It bounds
+// its clients itself: they must not take the places of requests.
+const endless = "endless"
 
 // queue holds a request to its limits. Rates are told apart by what is asked for: admin's
 // requests count like those that read.

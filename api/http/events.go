@@ -58,6 +58,7 @@ func Events(f Feed, sees Sees) func(huma.API) {
 			query("last_event_id", "as the header Last-Event-ID, for clients that cannot send it", number),
 			{Name: "Last-Event-ID", In: "header", Description: "the id of the last event that the client has; 0 for all that is held", Schema: number},
 		},
+		Metadata:  map[string]any{endless: true},
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: text}}}},
 	}
 	return func(a huma.API) { Mount(a, op, eventsHandler{f, sees}) }

@@ -72,6 +72,8 @@ func newStage(t *testing.T, o feed.Options, sees door.Sees) *stage {
 			Log: slog.New(slog.DiscardHandler), Metrics: door.NewMetrics(func() door.Numbers { return door.Numbers{} }),
 			Ready: func(context.Context) door.Readiness { return door.Readiness{OK: true} },
 			More:  []func(huma.API){door.Events(g.feed, sees)},
+			// Fewer than there are listeners: they take no request's place.
+			Limits: door.Limits{Requests: 2},
 		}); err != nil {
 			t.Error(err)
 		}
@@ -290,6 +292,27 @@ func TestEventsOfOthersAreNotSeen(t *testing.T) {
 	g.publish(t, 1, "door")
 	if got := l.ids(t, 2); !slices.Equal(got, []uint64{2, 4}) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestEventsTakeNoPlaces: however many listen, other requests are answered.
+func TestEventsTakeNoPlaces(t *testing.T) {
+	t.Parallel()
+	g := newStage(t, feed.Options{}, nil)
+	for range 4 {
+		g.connect(t, "")
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.address+"/readyz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("/readyz while four listen: %s", res.Status)
 	}
 }
 

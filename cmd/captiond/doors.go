@@ -27,6 +27,10 @@ func (d *daemon) withMemory(use func() error) error {
 	return use()
 }
 
+// eventClients is how many may follow events at once: half of the connections that the HTTP
+// server has.
+const eventClients = 512
+
 // withSearch follows the stream, to find what was said and to pass it on, while use runs.
 func (d *daemon) withSearch(ctx context.Context, use func() error) (err error) {
 	d.index, err = index.Open(filepath.Join(d.config.State, "index.db"), d.client, index.Options{Logger: d.log})
@@ -34,7 +38,7 @@ func (d *daemon) withSearch(ctx context.Context, use func() error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.index.Close()) }()
-	d.feed = feed.New(d.client, feed.Options{Prefix: d.config.NATS.Prefix, Logger: d.log})
+	d.feed = feed.New(d.client, feed.Options{Prefix: d.config.NATS.Prefix, Clients: eventClients, Logger: d.log})
 	return beside(ctx, use, d.index.Run, d.feed.Run)
 }
 

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"io"
+	"net"
 	"net/netip"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/captiond/captiond/api/http"
@@ -23,11 +24,29 @@ func policy(c configs.Config, word string) reach.Policy {
 		p = reach.Policy{Private: true, Loopback: true, LinkLocal: true}
 	}
 	for _, own := range []string{c.HTTP.Listen, c.NATS.Listen, c.NATS.WebSocket, c.NATS.MQTT} {
-		if a, err := netip.ParseAddrPort(strings.Replace(own, "localhost", "127.0.0.1", 1)); err == nil {
+		if a, ok := ownDoor(own); ok {
 			p.Own = append(p.Own, a)
 		}
 	}
 	return p
+}
+
+// ownDoor is an address that the daemon listens on. One without a host, or with a name, stands
+// for every address of this machine.
+func ownDoor(listen string) (netip.AddrPort, bool) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return netip.AddrPort{}, false // none, or one that is not known yet
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		a = netip.IPv4Unspecified()
+	}
+	return netip.AddrPortFrom(a, uint16(number)), true
 }
 
 // fetchIdle is how long a server may send nothing of a video.
