@@ -73,9 +73,9 @@ type Videos struct {
 }
 
 const (
-	queueTime = 30 * time.Second // after which a full queue may have room
-	headSize  = 8 << 10          // bytes that Sniff is given
-	maxTitle  = 255              // bytes of a title that are kept
+	queueTime     = 30 * time.Second // after which a full queue may have room
+	headSize      = 8 << 10          // bytes that Sniff is given
+	maxTitleBytes = 255              // of a title that are kept
 )
 
 // Admit says whether an upload of so many bytes may begin, -1 where it is not known how many,
@@ -118,7 +118,7 @@ func queueFull() error {
 func (v *Videos) Add(ctx context.Context, c Caller, u Upload) (files.Video, error) {
 	now := time.Now()
 	video := files.Video{
-		ID: u.ID, Source: files.Source(u.ID), Title: title(u.Title), Owner: c.Name, Bytes: u.Bytes, Options: u.Options,
+		ID: u.ID, Source: files.Source(u.ID), Title: storable(u.Title), Owner: c.Name, Bytes: u.Bytes, Options: u.Options,
 		Created: sinks.At(now), Expires: sinks.At(now.Add(v.Retention)), State: sinks.JobQueued,
 	}
 	if _, _, err := v.Records.Get(ctx, u.ID); err == nil {
@@ -185,18 +185,19 @@ func (v *Videos) check(u Upload) error {
 	return nil
 }
 
-// title is a name without what could confuse those who read it.
-func title(name string) string {
+// storable is a title as it is kept, whatever door it came by: of so many bytes, and without what
+// could confuse those who read it.
+func storable(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
 			return -1
 		}
 		return r
 	}, name)
-	if len(name) <= maxTitle {
+	if len(name) <= maxTitleBytes {
 		return name
 	}
-	end := maxTitle
+	end := maxTitleBytes
 	for !utf8.RuneStart(name[end]) {
 		end--
 	}

@@ -186,7 +186,7 @@ func TestHostileNames(t *testing.T) {
 		"gpj\u202e4pm.exe": "gpj4pm.exe", "<img src=x onerror=alert(1)>.mp4": "<img src=x onerror=alert(1)>.mp4",
 		strings.Repeat("ä", 400): strings.Repeat("ä", 255), "..": "..", "a\x00b": "ab", "\xff\xfe": "\ufffd",
 	} {
-		if got := door.Title(name); got != want {
+		if got := api.Title(name); got != want {
 			t.Errorf("%q is shown as %q, want %q", name, got, want)
 		}
 	}

@@ -81,7 +81,7 @@ func (in *raw) form(ctx context.Context, size int64, l formFields, take func(nam
 			err = api.Errorf(http.StatusUnprocessableEntity, "the form has two files: send one request for each")
 		default:
 			taken = true
-			err = take(Title(part.FileName()), source{part})
+			err = take(api.Title(part.FileName()), source{part})
 		}
 		if err != nil {
 			return nil, broken(ctx, err)

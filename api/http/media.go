@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/captiond/captiond/api"
 	"github.com/captiond/captiond/frames/magic"
 	"github.com/captiond/captiond/pipeline/files"
 )
@@ -69,7 +70,7 @@ func mediaHeader(h http.Header, v files.Video, kind string) {
 
 // disposition is the header of that name, with the name to save a file by.
 func disposition(how, title string) string {
-	if title = Title(title); title == "" {
+	if title = api.Title(title); title == "" {
 		return how
 	}
 	if d := mime.FormatMediaType(how, map[string]string{"filename": title}); d != "" {

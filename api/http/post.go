@@ -166,7 +166,7 @@ func (o Options) fetch(ctx context.Context, in *raw, s shape) (*accepted, error)
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return api.Upload{Title: Title(title), Options: a.Options}, err
+		return api.Upload{Title: api.Title(title), Options: a.Options}, err
 	})
 }
 

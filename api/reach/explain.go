@@ -10,9 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/captiond/captiond/api"
 )
@@ -77,20 +75,10 @@ func title(u *url.URL, h http.Header) string {
 	return clean(u.Path)
 }
 
-// clean is the last part of a path, of 200 characters at most, without what does not print.
+// clean is the last part of a path, as a title; "" where that is a folder's own name.
 func clean(name string) string {
-	name = path.Base(strings.ReplaceAll(strings.ToValidUTF8(name, ""), `\`, "/"))
-	if name == "." || name == ".." || name == "/" {
+	if name = api.Title(path.Base(name)); name == "." || name == ".." {
 		return ""
-	}
-	name = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, name))
-	if r := []rune(name); len(r) > 200 {
-		return string(r[:200])
 	}
 	return name
 }

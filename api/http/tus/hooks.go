@@ -44,7 +44,7 @@ func (u *uploads) create(e handler.HookEvent) (handler.HTTPResponse, handler.Fil
 	if err := u.Uploads.Admit(ctx, who, e.Upload.Size); err != nil {
 		return none, handler.FileInfoChanges{}, refuse(ctx, err)
 	}
-	kept := handler.MetaData{fileName: door.Title(m[fileName]), fileType: door.Title(m[fileType]), owner: who.Name}
+	kept := handler.MetaData{fileName: api.Title(m[fileName]), fileType: api.Title(m[fileType]), owner: who.Name}
 	for _, name := range door.OptionNames() {
 		if m[name] != "" {
 			kept[name] = m[name]
