@@ -99,18 +99,10 @@ func (p projector) Show(ctx context.Context, r files.Reel, use func(context.Cont
 	reader.decoder.Progress = r.Beat // between two frames of a long film there may be minutes
 	err := reader.footage(ctx, r.File, func(ctx context.Context, f pipeline.Footage) error {
 		opened = true
-		r.Beat()
-		clip := f.Clip
-		if clip == nil {
-			return use(ctx, f)
+		if f.Clip != nil {
+			f.Clip = blamed{f.Clip}
 		}
-		if err := use(ctx, pipeline.Footage{Clip: shown{clip, r.Beat}}); err != nil {
-			return err
-		}
-		if damage := clip.Info().Damage; damage != "" {
-			return &files.FileError{Err: errors.New(damage)}
-		}
-		return nil
+		return use(ctx, f)
 	})
 	if !opened {
 		return ofFile(ctx, err)
@@ -126,17 +118,13 @@ func ofFile(ctx context.Context, err error) error {
 	return &files.FileError{Err: fmt.Errorf("decode video: %w", err)}
 }
 
-// shown is a clip whose decoding is watched.
-type shown struct {
-	pipeline.Clip
-	beat func()
-}
+// blamed is a clip whose errors say whose fault they are.
+type blamed struct{ pipeline.Clip }
 
 // Show implements pipeline.Clip.
-func (s shown) Show(ctx context.Context, at []time.Duration) iter.Seq2[frames.Sample, error] {
+func (b blamed) Show(ctx context.Context, at []time.Duration) iter.Seq2[frames.Sample, error] {
 	return func(yield func(frames.Sample, error) bool) {
-		for f, err := range s.Clip.Show(ctx, at) {
-			s.beat()
+		for f, err := range b.Clip.Show(ctx, at) {
 			if !yield(f, ofFile(ctx, err)) {
 				return
 			}
