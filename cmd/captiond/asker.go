@@ -15,7 +15,6 @@ import (
 	"github.com/captiond/captiond/frames/intake"
 	"github.com/captiond/captiond/frames/magic"
 	"github.com/captiond/captiond/frames/worker"
-	"github.com/captiond/captiond/model/hub"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/sinks"
 )
@@ -76,14 +75,23 @@ func unknownModel(name string) error {
 // knows says whether the operator gave the daemon a model: by its configuration, or by an
 // import.
 func (m *models) knows(name string) bool {
-	c := m.tool.config
-	configured := []string{builtIn, c.Model.Caption, c.Model.Answer}
-	for _, camera := range c.Cameras {
-		configured = append(configured, camera.Caption, camera.Answer)
+	for _, camera := range m.tool.config.Cameras {
+		if name == camera.Caption || name == camera.Answer {
+			return true
+		}
 	}
-	if slices.Contains(configured, name) {
-		return true
+	offered, _ := m.offered() // what cannot be listed is not known
+	return slices.Contains(offered, name)
+}
+
+// offered are the models that clients may name: others would be looked for on the disk. Those
+// of the configuration are there even where the imported ones cannot be listed.
+func (m *models) offered() ([]string, error) {
+	names := []string{builtIn, m.tool.config.Model.Caption, m.tool.config.Model.Answer}
+	entries, err := m.tool.registry().List()
+	for _, e := range entries {
+		names = append(names, e.Name)
 	}
-	imported, err := m.tool.registry().List()
-	return err == nil && slices.ContainsFunc(imported, func(e hub.Entry) bool { return e.Name == name })
+	slices.Sort(names)
+	return slices.Compact(names), err
 }

@@ -76,7 +76,7 @@ func (c *cameras) Check(ctx context.Context, n api.NamedCamera) error {
 	if err := c.checkAddress(ctx, config.URL.Reveal()); err != nil {
 		problems = append(problems, "url: "+err.Error())
 	}
-	known, err := c.modelNames()
+	known, err := c.models.offered()
 	if err != nil {
 		return err
 	}
@@ -108,20 +108,6 @@ func (c *cameras) checkAddress(ctx context.Context, address string) error {
 		return errors.New("its name could not be looked up in time: try again, or give an IP address")
 	}
 	return err
-}
-
-// modelNames are the models that clients may name: others would be looked for on the disk.
-func (c *cameras) modelNames() ([]string, error) {
-	entries, err := c.tool.registry().List()
-	if err != nil {
-		return nil, err
-	}
-	names := []string{builtIn, c.tool.config.Model.Caption, c.tool.config.Model.Answer}
-	for _, e := range entries {
-		names = append(names, e.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
 }
 
 // Put implements api.CameraHost.
