@@ -157,7 +157,7 @@ func TestFetchRefusesURLs(t *testing.T) {
 		"ftp://example.org/x", "https://me:hunter2@example.org/x", "https://hunter2@example.org/x", "https://exa mple.org/", "http://1.1.1.1:99999/",
 		"http://[fe80::1%25lo]/", "https://example.org\r\nX: y/", "javascript:alert(1)", "//example.org/x", "http://１２７.0.0.1/",
 	} {
-		_, _, err := fetch(t, reach.ForVideos(), url)
+		_, _, err := fetch(t, reach.Public(), url)
 		if api.Status(err) != 422 || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", url, err)
 		}

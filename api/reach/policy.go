@@ -27,11 +27,15 @@ type Policy struct {
 	Roots     *x509.CertPool   // whom Fetch trusts; nil: whom the system does
 }
 
-// ForVideos is the policy for the URL of a video: public addresses.
-func ForVideos() Policy { return Policy{} }
+// Public is the policy for the address of a video, unless the operator says otherwise.
+func Public() Policy { return Policy{} }
 
-// ForCameras is the policy for a camera: public addresses and the local network.
-func ForCameras() Policy { return Policy{Private: true} }
+// Local is the policy for the address of a camera, likewise: public addresses and the local
+// network.
+func Local() Policy { return Policy{Private: true} }
+
+// Anywhere has no bounds but the daemon's own doors.
+func Anywhere() Policy { return Policy{Private: true, Loopback: true, LinkLocal: true} }
 
 // Check is nil where a may be reached, else an *api.Error that says why not, without a.
 func (p Policy) Check(a netip.Addr) error {

@@ -44,7 +44,7 @@ func TestAddresses(t *testing.T) {
 	t.Parallel()
 	const never, everyone, cameras, here, wire = "never", "everyone", "private", "loopback", "link-local"
 	allowed := map[string]reach.Policy{
-		everyone: reach.ForVideos(), cameras: reach.ForCameras(), here: {Loopback: true}, wire: {LinkLocal: true},
+		everyone: reach.Public(), cameras: reach.Local(), here: {Loopback: true}, wire: {LinkLocal: true},
 	}
 	for address, who := range map[string]string{
 		"1.1.1.1": everyone, "93.184.215.14": everyone, "172.15.255.255": everyone, "172.32.0.0": everyone, "100.63.255.255": everyone,
@@ -113,7 +113,7 @@ func FuzzHost(f *testing.F) {
 		n := &names{answers: map[string][]string{}}
 		found, err := reach.Policy{Resolver: n}.Resolve(t.Context(), host)
 		for _, a := range found {
-			if reach.ForVideos().Check(a) != nil {
+			if reach.Public().Check(a) != nil {
 				t.Errorf("%q leads to %v", host, a)
 			}
 		}

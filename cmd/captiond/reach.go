@@ -16,12 +16,12 @@ import (
 // policy is where addresses of clients may lead, by the word of the configuration: never to the
 // daemon's own doors.
 func policy(c configs.Config, word string) reach.Policy {
-	var p reach.Policy
+	p := reach.Public()
 	switch word {
 	case "local":
-		p = reach.Policy{Private: true}
+		p = reach.Local()
 	case "any":
-		p = reach.Policy{Private: true, Loopback: true, LinkLocal: true}
+		p = reach.Anywhere()
 	}
 	for _, own := range []string{c.HTTP.Listen, c.NATS.Listen, c.NATS.WebSocket, c.NATS.MQTT} {
 		if a, ok := ownDoor(own); ok {
