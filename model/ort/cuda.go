@@ -25,7 +25,9 @@ func appendCUDA(o *native.SessionOptions) (err error) {
 		// memory that nobody uses.
 		"arena_extend_strategy":        "kSameAsRequested",
 		"cudnn_conv_use_max_workspace": "0",
-		"use_tf32":                     "0", // float32 means float32
+		// The default tries every algorithm at each new shape; one convolution is all there is.
+		"cudnn_conv_algo_search": "HEURISTIC",
+		"use_tf32":               "0", // float32 means float32
 	})
 	if err != nil {
 		return err
@@ -36,11 +38,26 @@ func appendCUDA(o *native.SessionOptions) (err error) {
 // cudaProvider is the file that a build of the library for NVIDIA GPUs has beside it.
 const cudaProvider = "libonnxruntime_providers_cuda.so"
 
-// try runs the smallest graph on the GPU.
-func (r *Runtime) try(ctx context.Context) error {
-	if !isFile(filepath.Join(filepath.Dir(r.path), cudaProvider)) {
-		return fmt.Errorf("this ONNX Runtime is built for the cpu alone: no %s is beside it", cudaProvider)
+// useCUDA takes the first GPU if the smallest graph runs on it and its result comes back.
+func (r *Runtime) useCUDA(ctx context.Context, a api) (err error) {
+	folder := filepath.Dir(r.path)
+	if !isFile(filepath.Join(folder, cudaProvider)) {
+		return fmt.Errorf("this ONNX Runtime is built for the cpu alone: no %s is beside it; `make deps-gpu` fetches a build for gpus", cudaProvider)
 	}
+	preload(folder)
+	if r.memory, err = a.memory("Cuda"); err != nil {
+		return err
+	}
+	r.device = "cuda"
+	if err := r.try(ctx); err != nil {
+		r.memory.free()
+		return err
+	}
+	return nil
+}
+
+// try adds 1 to 1 on the GPU, hands the sum to a second run and reads what comes out.
+func (r *Runtime) try(ctx context.Context) error {
 	g := onnx.New("try", 17)
 	x := g.Input("x", onnx.Float32, 1)
 	g.Output(g.Op("Add", []string{x, x}), onnx.Float32, 1)
@@ -49,18 +66,30 @@ func (r *Runtime) try(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	if r.memory.download, err = cudaDownload(); err != nil {
+		return err
+	}
 	one, err := r.Floats([]float32{1}, 1)
 	if err != nil {
 		return err
 	}
 	defer one.Close()
-	out, err := s.Run(ctx, one)
+	two, err := s.Run(ctx, one)
 	if err != nil {
 		return err
 	}
-	defer out[0].Close()
-	if got := out[0].Float32()[0]; got != 2 {
-		return errors.New("the gpu computes 1 + 1 wrongly")
+	defer two[0].Close()
+	four, err := s.Run(ctx, two[0])
+	if err != nil {
+		return err
+	}
+	defer four[0].Close()
+	var got [1]float32
+	if err := r.memory.download(got[:], four[0].(*value).data); err != nil {
+		return err
+	}
+	if got[0] != 4 {
+		return fmt.Errorf("the gpu computes 2 + 2 as %v", got[0])
 	}
 	return nil
 }

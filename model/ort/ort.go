@@ -40,6 +40,7 @@ type Runtime struct {
 	// fallback is why the device is not the one that was asked for.
 	fallback error
 	path     string
+	memory   memory // of outputs
 	live     atomic.Int64
 	closed   atomic.Bool
 }
@@ -64,8 +65,9 @@ func Open(ctx context.Context, path string, o Options) (*Runtime, error) {
 		return nil, err
 	}
 	r := &Runtime{options: o, path: path, device: "cpu"}
-	if o.Device != "cpu" {
-		r.chooseDevice(ctx)
+	err := r.choose(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open onnx runtime: %w", err), release())
 	}
 	return r, nil
 }
@@ -94,19 +96,26 @@ func (r *Runtime) Close() error {
 	if r.closed.Swap(true) {
 		return nil
 	}
+	r.memory.free()
 	return release()
 }
 
 // errClosed is what a closed Runtime or Session answers.
 var errClosed = errors.New("it is closed")
 
-// chooseDevice takes the GPU when a graph runs on it.
-func (r *Runtime) chooseDevice(ctx context.Context) {
-	r.device = "cuda"
-	err := r.try(ctx)
-	if err == nil {
-		return
+// choose takes the GPU where one is asked for and a graph runs on it, else the CPU.
+func (r *Runtime) choose(ctx context.Context) (err error) {
+	a, err := apiOf(r.path)
+	if err != nil {
+		return err
 	}
-	r.device, r.fallback = "cpu", err
-	r.options.Logger.Info("model runs on the cpu", "device", r.options.Device, "reason", err)
+	if r.options.Device != "cpu" {
+		if r.fallback = r.useCUDA(ctx, a); r.fallback == nil {
+			return nil
+		}
+		r.options.Logger.Info("model runs on the cpu", "device", r.options.Device, "reason", r.fallback)
+	}
+	r.device = "cpu"
+	r.memory, err = a.memory("Cpu")
+	return err
 }

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // library is the file that `make deps` fetches, unless the environment names another.
-func library(t *testing.T) string {
+func library(t testing.TB) string {
 	t.Helper()
 	if path := os.Getenv(LibraryVariable); path != "" {
 		return path

@@ -15,10 +15,10 @@ import (
 
 type session struct {
 	runtime *Runtime
-	outputs int
 	inputs  int
 	mu      sync.RWMutex // held for reading by Run, for writing by Close
 	native  *native.DynamicAdvancedSession
+	bound   *bound // to be run
 }
 
 // NewSession loads a graph. The weights' file is mapped, not read: it must not change
@@ -38,10 +38,10 @@ func (r *Runtime) NewSession(graph []byte, folder string) (model.Session, error)
 	defer func() { _ = o.Destroy() }() // it fails only where nothing was made
 	s, err := native.NewDynamicAdvancedSessionWithONNXData(graph, inputs, outputs, o)
 	if err != nil {
-		return nil, fmt.Errorf("load graph: %w", err)
+		return nil, fmt.Errorf("load graph: %w", failure(err))
 	}
 	r.live.Add(1)
-	return &session{runtime: r, inputs: len(inputs), outputs: len(outputs), native: s}, nil
+	return &session{runtime: r, inputs: len(inputs), native: s, bound: r.memory.bind(s, inputs, outputs)}, nil
 }
 
 // sessionOptions are the library's options for one session. Free them with Destroy.
@@ -90,66 +90,66 @@ func (r *Runtime) entries(folder string) map[string]string {
 	return e
 }
 
-// Run computes the outputs. A cancelled context ends it between two operators.
-func (s *session) Run(ctx context.Context, inputs ...model.Value) (_ []model.Value, err error) {
+// Run computes the outputs, which stay where they are computed: the next Run takes them as
+// inputs without a copy. A cancelled context ends it between two operators.
+func (s *session) Run(ctx context.Context, inputs ...model.Value) ([]model.Value, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	in, err := s.natives(inputs)
+	in, err := s.handles(inputs)
 	if err != nil {
 		return nil, fmt.Errorf("run graph: %w", err)
 	}
-	out := make([]native.Value, s.outputs)
-	err = s.run(ctx, in, out)
+	out, err := s.run(ctx, in)
 	runtime.KeepAlive(inputs)
-	values := s.runtime.wrap(out)
 	if err != nil {
-		for _, v := range values {
-			v.Close()
-		}
+		return nil, fmt.Errorf("run graph: %w", err)
+	}
+	values, err := s.runtime.wrap(out)
+	if err != nil {
 		return nil, fmt.Errorf("run graph: %w", err)
 	}
 	return values, nil
 }
 
 // run calls the library and tells it to stop when the context is done.
-func (s *session) run(ctx context.Context, in, out []native.Value) (err error) {
+func (s *session) run(ctx context.Context, in []handle) (out []handle, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	o, err := native.NewRunOptions()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, o.Destroy()) }()
+	defer func() { _ = o.Destroy() }() // it fails only where nothing was made
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
 		_ = o.Terminate() // fails for no reason but memory; the run then ends by itself
 	})
-	err = s.native.RunWithOptions(in, out, o)
+	out, err = s.bound.run(o, in)
 	if !stop() {
 		<-done // the options must outlive the call to Terminate
 	}
 	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	return err
+	return out, err
 }
 
-func (s *session) natives(inputs []model.Value) ([]native.Value, error) {
+func (s *session) handles(inputs []model.Value) ([]handle, error) {
 	if s.native == nil {
 		return nil, errClosed
 	}
 	if len(inputs) != s.inputs {
 		return nil, fmt.Errorf("%d inputs given, the graph has %d", len(inputs), s.inputs)
 	}
-	in := make([]native.Value, len(inputs))
+	in := make([]handle, len(inputs))
 	for i, v := range inputs {
 		own, ok := v.(*value)
-		if !ok || own.native == nil {
+		if !ok || own.handle == nil {
 			return nil, fmt.Errorf("input %d is closed or of another runtime", i)
 		}
-		in[i] = own.native
+		in[i] = own.handle
 	}
 	return in, nil
 }
@@ -162,7 +162,8 @@ func (s *session) Close() error {
 		return nil
 	}
 	err := s.native.Destroy()
-	s.native = nil
+	s.bound.free()
+	s.native, s.bound = nil, nil
 	s.runtime.live.Add(-1)
 	if err != nil {
 		return fmt.Errorf("close graph: %w", err)

@@ -1,0 +1,139 @@
+#define _GNU_SOURCE
+#include "shim.h"
+
+#include <dlfcn.h>
+
+typedef struct OrtIoBinding OrtIoBinding;
+typedef struct OrtAllocator OrtAllocator;
+typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
+
+// The part that is used here of the library's table of functions, OrtApi. The table only
+// ever grows at its end (onnxruntime_c_api.h), so that a function keeps its place in it.
+struct OrtApi {
+	void *from_0[2];
+	const char *(*GetErrorMessage)(const OrtStatus *);
+	void *from_3[48];
+	OrtStatus *(*GetTensorMutableData)(OrtValue *, void **);
+	void *from_52[8];
+	OrtStatus *(*GetTensorElementType)(const OrtTensorTypeAndShapeInfo *, int *);
+	OrtStatus *(*GetDimensionsCount)(const OrtTensorTypeAndShapeInfo *, size_t *);
+	OrtStatus *(*GetDimensions)(const OrtTensorTypeAndShapeInfo *, int64_t *, size_t);
+	void *from_63[2];
+	OrtStatus *(*GetTensorTypeAndShape)(const OrtValue *, OrtTensorTypeAndShapeInfo **);
+	void *from_66[2];
+	OrtStatus *(*CreateMemoryInfo)(const char *, int allocator, int id, int type, OrtMemoryInfo **);
+	void *from_69[7];
+	OrtStatus *(*AllocatorFree)(OrtAllocator *, void *);
+	void *from_77[1];
+	OrtStatus *(*GetAllocatorWithDefaultOptions)(OrtAllocator **);
+	void *from_79[14];
+	void (*ReleaseStatus)(OrtStatus *);
+	void (*ReleaseMemoryInfo)(OrtMemoryInfo *);
+	void *from_95[1];
+	void (*ReleaseValue)(OrtValue *);
+	void *from_97[2];
+	void (*ReleaseTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo *);
+	void *from_100[33];
+	OrtStatus *(*RunWithBinding)(OrtSession *, const OrtRunOptions *, const OrtIoBinding *);
+	OrtStatus *(*CreateIoBinding)(OrtSession *, OrtIoBinding **);
+	void (*ReleaseIoBinding)(OrtIoBinding *);
+	OrtStatus *(*BindInput)(OrtIoBinding *, const char *, const OrtValue *);
+	void *from_137[1];
+	OrtStatus *(*BindOutputToDevice)(OrtIoBinding *, const char *, const OrtMemoryInfo *);
+	void *from_139[1];
+	OrtStatus *(*GetBoundOutputValues)(const OrtIoBinding *, OrtAllocator *, OrtValue ***, size_t *);
+};
+_Static_assert(offsetof(OrtApi, GetBoundOutputValues) == 140 * sizeof(void *), "a gap has another size");
+
+typedef struct {
+	const OrtApi *(*GetApi)(uint32_t version);
+	const char *(*GetVersionString)(void);
+} OrtApiBase;
+
+enum {
+	api_version = 24,     // that onnxruntime_go asks for
+	device_allocator = 0, // OrtDeviceAllocator
+	default_memory = 0,   // OrtMemTypeDefault
+	device_to_host = 2,   // cudaMemcpyDeviceToHost
+};
+
+const OrtApi *captiond_load(const char *path) {
+	void *library = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+	if (!library)
+		return NULL;
+	const OrtApiBase *(*base)(void) = (const OrtApiBase *(*)(void))dlsym(library, "OrtGetApiBase");
+	const OrtApi *api = base ? base()->GetApi(api_version) : NULL;
+	dlclose(library); // onnxruntime_go holds it
+	return api;
+}
+
+OrtStatus *captiond_memory(const OrtApi *api, const char *device, OrtMemoryInfo **memory) {
+	return api->CreateMemoryInfo(device, device_allocator, 0, default_memory, memory);
+}
+
+void captiond_release_memory(const OrtApi *api, OrtMemoryInfo *memory) { api->ReleaseMemoryInfo(memory); }
+
+// take moves the outputs, of which there are as many as were bound, out of a binding.
+static OrtStatus *take(const captiond_session *s, const OrtIoBinding *binding, OrtValue **outputs) {
+	OrtAllocator *allocator;
+	OrtStatus *failed = s->api->GetAllocatorWithDefaultOptions(&allocator);
+	if (failed)
+		return failed;
+	OrtValue **values;
+	size_t n;
+	failed = s->api->GetBoundOutputValues(binding, allocator, &values, &n);
+	if (failed)
+		return failed;
+	for (size_t i = 0; i < n; i++)
+		outputs[i] = values[i];
+	return s->api->AllocatorFree(allocator, values);
+}
+
+OrtStatus *captiond_run(const captiond_session *s, OrtRunOptions *options, OrtValue *const *inputs, OrtValue **outputs) {
+	const OrtApi *api = s->api;
+	OrtIoBinding *binding;
+	OrtStatus *failed = api->CreateIoBinding(s->session, &binding);
+	if (failed)
+		return failed;
+	for (size_t i = 0; !failed && i < s->inputs; i++)
+		failed = api->BindInput(binding, s->names[i], inputs[i]);
+	for (size_t i = 0; !failed && i < s->outputs; i++)
+		failed = api->BindOutputToDevice(binding, s->names[s->inputs + i], s->memory);
+	if (!failed)
+		failed = api->RunWithBinding(s->session, options, binding);
+	if (!failed)
+		failed = take(s, binding, outputs);
+	api->ReleaseIoBinding(binding);
+	return failed;
+}
+
+OrtStatus *captiond_describe(const OrtApi *api, OrtValue *value, captiond_tensor *tensor) {
+	OrtTensorTypeAndShapeInfo *info;
+	OrtStatus *failed = api->GetTensorTypeAndShape(value, &info);
+	if (failed)
+		return failed;
+	failed = api->GetTensorElementType(info, &tensor->type);
+	if (!failed)
+		failed = api->GetDimensionsCount(info, &tensor->rank);
+	if (!failed && tensor->rank <= captiond_dims)
+		failed = api->GetDimensions(info, tensor->dims, tensor->rank);
+	api->ReleaseTensorTypeAndShapeInfo(info);
+	return failed ? failed : api->GetTensorMutableData(value, &tensor->data);
+}
+
+void captiond_release(const OrtApi *api, OrtValue *value) { api->ReleaseValue(value); }
+
+const char *captiond_message(const OrtApi *api, const OrtStatus *status) { return api->GetErrorMessage(status); }
+
+void captiond_forget(const OrtApi *api, OrtStatus *status) { api->ReleaseStatus(status); }
+
+int captiond_preload(const char *path) { return dlopen(path, RTLD_NOW | RTLD_GLOBAL) != NULL; }
+
+void *captiond_cuda_copy(const char *name) {
+	void *runtime = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+	return runtime ? dlsym(runtime, "cudaMemcpy") : NULL;
+}
+
+int captiond_download(void *copy, void *to, const void *from, size_t bytes) {
+	return ((int (*)(void *, const void *, size_t, int))copy)(to, from, bytes, device_to_host);
+}
