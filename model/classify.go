@@ -29,7 +29,8 @@ var ErrNoRoom = errors.New("after the prompt there is room for fewer")
 
 // Classify computes the probability of every label after the prompt, which may be
 // empty, exactly, and returns the labels with the likeliest first, among equals that
-// which is first in the list. What labels begin with in common is computed once.
+// which is first in the list. What labels begin with in common is computed once. The
+// prefix is of one window.
 func (m *Model) Classify(ctx context.Context, p *Prefix, prompt string, l *Labels) ([]Score, error) {
 	release, err := p.hold(m)
 	if err != nil {
@@ -38,6 +39,9 @@ func (m *Model) Classify(ctx context.Context, p *Prefix, prompt string, l *Label
 	defer release()
 	if l == nil || l.of != m {
 		return nil, errors.New("classify: the labels were not made by this model")
+	}
+	if p.windows != 1 {
+		return nil, fmt.Errorf("classify: %d windows were begun together, one is wanted", p.windows)
 	}
 	ids := m.prompt(prompt)
 	if room := int(m.sizes.TextPositions) - len(ids); l.longest > room {
@@ -53,12 +57,12 @@ func (m *Model) Classify(ctx context.Context, p *Prefix, prompt string, l *Label
 
 // walk goes through the trie and returns the labels' scores in their order, without
 // Probability.
-func (m *Model) walk(ctx context.Context, p *Prefix, prompt []int64, l *Labels) ([]Score, error) {
-	r, logits, err := m.start(ctx, p, [][]int64{prompt})
+func (m *Model) walk(ctx context.Context, p *Prefix, ids []int64, l *Labels) ([]Score, error) {
+	r, logits, err := m.start(ctx, p, []prompt{{ids, 0}})
 	if err != nil {
 		return nil, err
 	}
-	w := walk{Labels: l, prefix: p, prompt: len(prompt), past: r.past, e: newExponential(),
+	w := walk{Labels: l, prefix: p, prompt: len(ids), past: r.past, e: newExponential(),
 		logProbs: make([]float64, len(l.places)), scores: make([]Score, len(l.names))}
 	defer func() { closeAll(w.past) }()
 	if err := w.score(l.root, -w.e.logSum(logits[0]), logits[0]); err != nil {

@@ -33,8 +33,8 @@ func (m *Model) PromptIDs(question string) []int64 { return m.prompt(question) }
 func (m *Model) LabelIDs(name string) []int64 { return append(m.vocab.Encode(name), m.ends[0]) }
 
 // StepLogits are the logits after the prompt and after each of the tokens.
-func (m *Model) StepLogits(ctx context.Context, p *Prefix, prompt, tokens []int64) ([][]float32, error) {
-	r, logits, err := m.start(ctx, p, [][]int64{prompt})
+func (m *Model) StepLogits(ctx context.Context, p *Prefix, ids, tokens []int64) ([][]float32, error) {
+	r, logits, err := m.start(ctx, p, []prompt{{ids, 0}})
 	if err != nil {
 		return nil, err
 	}

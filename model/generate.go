@@ -34,6 +34,9 @@ type Request struct {
 	// Prompt is a question; what is generated is the answer. Of a long one the first 40
 	// tokens are looked at and the last 38 of these kept, as in Microsoft's code.
 	Prompt string
+	// Window is the number of the window that the text is about, of those that were begun
+	// together.
+	Window int
 	// Beams is the width of the beam search; 0 and 1 are greedy search.
 	Beams int
 	// Style is the kind of beam search.
@@ -108,23 +111,24 @@ func (m *Model) Generate(ctx context.Context, p *Prefix, r Request) (Text, error
 	return texts[0], nil
 }
 
-// GenerateAll searches for several texts on one window side by side, which takes little
-// longer than the longest of them alone. The texts are the same as alone.
+// GenerateAll searches for several texts side by side, on one window or on several that
+// were begun together, which takes little longer than the longest of them alone. The texts
+// are the same as alone.
 func (m *Model) GenerateAll(ctx context.Context, p *Prefix, rs []Request) ([]Text, error) {
 	release, err := p.hold(m)
 	if err != nil {
 		return nil, fmt.Errorf("generate text: %w", err)
 	}
 	defer release()
-	var prompts [][]int64
+	var prompts []prompt
 	var searches []search
 	for _, r := range rs {
-		if err := m.check(r); err != nil {
+		if err := m.check(p, r); err != nil {
 			return nil, fmt.Errorf("generate text: %w", err)
 		}
-		prompt := m.prompt(r.Prompt)
+		prompt := prompt{m.prompt(r.Prompt), r.Window}
 		prompts = append(prompts, prompt)
-		searches = append(searches, m.search(r, len(prompt)))
+		searches = append(searches, m.search(r, len(prompt.ids)))
 	}
 	if err := m.decode(ctx, p, prompts, searches); err != nil {
 		return nil, fmt.Errorf("generate text: %w", err)
@@ -136,8 +140,10 @@ func (m *Model) GenerateAll(ctx context.Context, p *Prefix, rs []Request) ([]Tex
 	return texts, nil
 }
 
-func (m *Model) check(r Request) error {
+func (m *Model) check(p *Prefix, r Request) error {
 	switch {
+	case r.Window < 0 || r.Window >= p.windows:
+		return fmt.Errorf("window %d is asked for, %d were begun", r.Window, p.windows)
 	case r.Beams < 0 || r.Beams > MaxBeams || r.MaxTokens < 0:
 		return fmt.Errorf("%d beams and %d tokens are asked for: use 0 to %d beams and no negative number", r.Beams, r.MaxTokens, MaxBeams)
 	case r.Labels != nil && r.Labels.of != m:
@@ -201,9 +207,9 @@ func (m *Model) text(h hypothesis) Text {
 }
 
 // decode runs searches side by side until none asks for more.
-func (m *Model) decode(ctx context.Context, p *Prefix, prompts [][]int64, searches []search) error {
+func (m *Model) decode(ctx context.Context, p *Prefix, prompts []prompt, searches []search) error {
 	var live []search
-	var first [][]int64
+	var first []prompt
 	for i, s := range searches {
 		if _, none := s.(noRoom); !none {
 			live, first = append(live, s), append(first, prompts[i])

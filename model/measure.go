@@ -32,13 +32,13 @@ func (m *Model) Products() (Session, error) {
 }
 
 // Logits are those of the token after the prompt, one for each entry of the vocabulary.
-func (m *Model) Logits(ctx context.Context, p *Prefix, prompt string) ([]float32, error) {
+func (m *Model) Logits(ctx context.Context, p *Prefix, question string) ([]float32, error) {
 	release, err := p.hold(m)
 	if err != nil {
 		return nil, fmt.Errorf("compute logits: %w", err)
 	}
 	defer release()
-	r, logits, err := m.start(ctx, p, [][]int64{m.prompt(prompt)})
+	r, logits, err := m.start(ctx, p, []prompt{{m.prompt(question), 0}})
 	if err != nil {
 		return nil, fmt.Errorf("compute logits: %w", err)
 	}

@@ -35,6 +35,7 @@ type parts struct {
 	name, digest string
 	sizes        graph.Sizes
 	weights      graph.Weights
+	precision    graph.Precision
 	folder       string // of the weights' file, its real path
 	vocab        *wordpiece.Vocab
 	transform    *pixels.Processor
@@ -59,7 +60,7 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 	var g errgroup.Group
 	for _, part := range []struct {
 		name    string
-		build   func(graph.Sizes, graph.Weights) ([]byte, error)
+		build   func(graph.Sizes, graph.Weights, graph.Precision) ([]byte, error)
 		session *Session
 	}{
 		{"encoder", graph.Encoder, &m.encoder},
@@ -67,7 +68,7 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 		{"step", graph.Step, &m.step},
 	} {
 		g.Go(func() error {
-			b, err := part.build(p.sizes, p.weights)
+			b, err := part.build(p.sizes, p.weights, p.precision)
 			if err != nil {
 				return fmt.Errorf("build %s: %w", part.name, err)
 			}

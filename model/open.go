@@ -20,6 +20,8 @@ type Options struct {
 	// VQA, with Microsoft, takes its transform of the VQAv2 and TextVQA checkpoints:
 	// nothing is cropped, and the longer edge has 4/3 of the shorter's pixels at most.
 	VQA bool
+	// Precision of the arithmetic; the zero value is float32, the reference's.
+	Precision graph.Precision
 }
 
 // defaultLength is the length of a text in tokens where nobody states one.
@@ -50,6 +52,7 @@ func newParts(c *checkpoint.Checkpoint, o Options) (p parts, err error) {
 		digest:       c.Digest,
 		sizes:        sizes(c.Config),
 		weights:      tensors{c},
+		precision:    o.Precision,
 		grid:         int(c.Config.ImageSize / c.Config.PatchSize),
 		bos:          c.Generation.BOS,
 		ends:         c.Generation.EOS,
@@ -65,11 +68,11 @@ func newParts(c *checkpoint.Checkpoint, o Options) (p parts, err error) {
 	if p.transform, err = pixels.New(transform(c, o)); err != nil {
 		return parts{}, err
 	}
-	if p.positions, err = (tensors{c}).floats(graph.Positions); err != nil {
+	if p.positions, err = (tensors{c}).Floats(graph.Positions); err != nil {
 		return parts{}, err
 	}
 	for i := range c.Config.Frames {
-		place, err := (tensors{c}).floats(fmt.Sprint(graph.Temporal, i))
+		place, err := (tensors{c}).Floats(fmt.Sprint(graph.Temporal, i))
 		if err != nil {
 			return parts{}, err
 		}

@@ -5,68 +5,134 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/captiond/captiond/model/graph"
 )
 
-// Prefix is what the text decoder keeps of a window: keys and values of the image
-// tokens, native memory (44 MB for six frames at git-base's shape) until Close. Any
-// number of texts may be generated from it, at the same time too.
+// Prefix is what the text decoder keeps of a window, or of several that were begun
+// together: keys and values of the image tokens, native memory (44 MB for six frames at
+// git-base's shape) until Close. Any number of texts may be generated from it, at the
+// same time too.
 type Prefix struct {
-	of     *Model
-	mu     sync.RWMutex // held for reading by whoever reads images
-	images []Value      // for each layer keys and values; nil when closed
+	of      *Model
+	windows int
+	mu      sync.RWMutex // held for reading by whoever reads images
+	images  []Value      // for each layer keys and values; nil when closed
 }
 
 // Begin takes the frames of a window in the order of time, at least one. A video
 // checkpoint tells their places by its temporal embeddings and takes no more frames
 // than it has of these; an image checkpoint takes one.
 func (m *Model) Begin(ctx context.Context, fs []*Features) (*Prefix, error) {
-	if len(fs) > m.Frames() {
-		return nil, fmt.Errorf("begin window: %d frames are given, %s takes %d at most", len(fs), m.name, m.Frames())
+	return m.BeginAll(ctx, [][]*Features{fs})
+}
+
+// BeginAll takes several windows, at least one, with as many frames each: GenerateAll
+// then goes on with all of them in the same runs.
+func (m *Model) BeginAll(ctx context.Context, windows [][]*Features) (*Prefix, error) {
+	for _, fs := range windows {
+		if len(fs) > m.Frames() {
+			return nil, fmt.Errorf("begin window: %d frames are given, %s takes %d at most", len(fs), m.name, m.Frames())
+		}
 	}
-	return m.begin(ctx, fs, m.temporal)
+	return m.begin(ctx, windows, m.temporal)
 }
 
 // BeginPicture takes a single picture: no temporal embedding is added, as in the
 // reference.
 func (m *Model) BeginPicture(ctx context.Context, f *Features) (*Prefix, error) {
-	return m.begin(ctx, []*Features{f}, nil)
+	return m.begin(ctx, [][]*Features{{f}}, nil)
 }
 
-func (m *Model) begin(ctx context.Context, fs []*Features, temporal []float32) (*Prefix, error) {
-	data, err := m.join(fs)
-	if err != nil {
+func (m *Model) begin(ctx context.Context, windows [][]*Features, temporal []float32) (*Prefix, error) {
+	if err := m.fit(windows); err != nil {
 		return nil, fmt.Errorf("begin window: %w", err)
 	}
-	n, width := len(fs), m.width()
+	n, width := len(windows[0]), m.width()
 	if len(temporal) == 0 {
 		temporal = make([]float32, n*width)
 	}
-	images, err := m.run(ctx, m.prefix, []tensor{
-		{floats: data, shape: []int64{int64(n), int64(fs[0].tokens), int64(width)}},
-		{floats: temporal[:n*width], shape: []int64{int64(n), int64(width)}},
-	})
+	images, err := m.look(ctx, windows, temporal[:n*width])
 	if err != nil {
 		return nil, fmt.Errorf("begin window: %w", err)
 	}
-	return &Prefix{of: m, images: images}, nil
+	return &Prefix{of: m, windows: len(windows), images: images}, nil
 }
 
-// join lays features one after the other.
-func (m *Model) join(fs []*Features) ([]float32, error) {
-	if len(fs) == 0 {
-		return nil, errors.New("no frames are given")
+// look runs the prefix graph. In 8 bits a run has one scale for all its rows: windows run
+// alone, so that none depends on another.
+func (m *Model) look(ctx context.Context, windows [][]*Features, temporal []float32) ([]Value, error) {
+	if m.precision != graph.Int8 || len(windows) == 1 {
+		return m.lookTogether(ctx, windows, temporal)
 	}
+	var alone [][]Value
+	defer func() {
+		for _, images := range alone {
+			closeAll(images)
+		}
+	}()
+	for i := range windows {
+		images, err := m.lookTogether(ctx, windows[i:i+1], temporal)
+		if err != nil {
+			return nil, err
+		}
+		alone = append(alone, images)
+	}
+	return m.stack(alone)
+}
+
+func (m *Model) lookTogether(ctx context.Context, windows [][]*Features, temporal []float32) ([]Value, error) {
 	var data []float32
-	for i, f := range fs {
-		if f == nil || f.of != m {
-			return nil, fmt.Errorf("frame %d was not encoded by this model", i)
+	for _, fs := range windows {
+		for _, f := range fs {
+			data = append(data, f.data...)
 		}
-		if f.tokens != fs[0].tokens {
-			return nil, fmt.Errorf("frame %d has %d image tokens, the first has %d: frames of a window have one size", i, f.tokens, fs[0].tokens)
-		}
-		data = append(data, f.data...)
 	}
-	return data, nil
+	n, frames, width := int64(len(windows)), int64(len(windows[0])), int64(m.width())
+	return m.run(ctx, m.prefix, []tensor{
+		{floats: data, shape: []int64{n, frames, int64(windows[0][0].tokens), width}},
+		{floats: temporal, shape: []int64{frames, width}},
+	})
+}
+
+// stack copies tensors [1, ...] of several windows into tensors [W, ...].
+func (m *Model) stack(windows [][]Value) (stacked []Value, err error) {
+	for i, first := range windows[0] {
+		var data []float32
+		for _, images := range windows {
+			data = append(data, images[i].Float32()...)
+		}
+		shape := append([]int64{int64(len(windows))}, first.Shape()[1:]...)
+		v, err := m.runtime.Floats(data, shape...)
+		if err != nil {
+			closeAll(stacked)
+			return nil, err
+		}
+		stacked = append(stacked, v)
+	}
+	return stacked, nil
+}
+
+// fit says whether windows can be begun together.
+func (m *Model) fit(windows [][]*Features) error {
+	if len(windows) == 0 || len(windows[0]) == 0 {
+		return errors.New("no frames are given")
+	}
+	first := windows[0]
+	for w, fs := range windows {
+		if len(fs) != len(first) {
+			return fmt.Errorf("window %d has %d frames, the first has %d", w, len(fs), len(first))
+		}
+		for i, f := range fs {
+			if f == nil || f.of != m {
+				return fmt.Errorf("frame %d was not encoded by this model", i)
+			}
+			if f.tokens != first[0].tokens {
+				return fmt.Errorf("frame %d has %d image tokens, the first has %d: frames have one size", i, f.tokens, first[0].tokens)
+			}
+		}
+	}
+	return nil
 }
 
 // Bytes is the native memory that the prefix holds, 0 when it is closed.

@@ -5,29 +5,56 @@ import (
 	"math"
 )
 
-// rows are texts that grow side by side on one window. Their prompts may differ in
-// length: they are padded at the end, and what is padded is never seen.
+// rows are texts that grow side by side. Their prompts may differ in length: they are
+// padded at the end, and what is padded is never seen.
 type rows struct {
 	model   *Model
 	prefix  *Prefix
-	past    []Value // for each layer keys and values [rows, heads, columns, d]
+	past    []Value // for each layer keys and values [slots, heads, columns, d]
 	columns int     // tokens of a row so far, padding included
 	width   int     // columns of the prompts
 	prompt  []int   // length of each row's prompt
+	window  []int   // each row's, of those of the prefix
+	slot    []int   // each row's place in past: every window has as many, one window after the other
+	slots   int     // slots of all windows
+}
+
+// place gives each row a slot of its window. What is left over in windows with fewer rows
+// is computed and not looked at.
+func (r *rows) place() {
+	taken := make([]int, r.prefix.windows)
+	most := 0
+	for _, w := range r.window {
+		taken[w]++
+		most = max(most, taken[w])
+	}
+	clear(taken)
+	r.slot, r.slots = make([]int, len(r.window)), most*len(taken)
+	for i, w := range r.window {
+		r.slot[i] = w*most + taken[w]
+		taken[w]++
+	}
+}
+
+// prompt is what a row begins with, and the window that it is about.
+type prompt struct {
+	ids    []int64
+	window int
 }
 
 // start runs the prompts, at least one token each, and returns the logits after each.
-func (m *Model) start(ctx context.Context, p *Prefix, prompts [][]int64) (*rows, [][]float32, error) {
+func (m *Model) start(ctx context.Context, p *Prefix, prompts []prompt) (*rows, [][]float32, error) {
 	r := &rows{model: m, prefix: p}
-	parents := make([]int64, len(prompts))
+	parents, tokens := make([]int64, len(prompts)), make([][]int64, len(prompts))
 	for i, prompt := range prompts {
-		r.width = max(r.width, len(prompt))
-		r.prompt = append(r.prompt, len(prompt))
-		parents[i] = int64(i)
+		r.width = max(r.width, len(prompt.ids))
+		r.prompt, r.window = append(r.prompt, len(prompt.ids)), append(r.window, prompt.window)
+		parents[i], tokens[i] = int64(i), prompt.ids
 	}
+	r.place()
 	text := m.sizes.Text
 	for range 2 * text.Layers {
-		v, err := m.runtime.Floats([]float32{}, int64(len(prompts)), text.Heads, 0, text.Hidden/text.Heads)
+		v, err := m.runtime.Floats([]float32{}, int64(r.slots), text.Heads, 0, text.Hidden/text.Heads)
 		if err != nil {
 			closeAll(r.past)
 			return nil, nil, err
@@ -35,7 +62,7 @@ func (m *Model) start(ctx context.Context, p *Prefix, prompts [][]int64) (*rows,
 		r.past = append(r.past, v)
 	}
 	defer closeAll(r.past)
-	return r.run(ctx, prompts, parents)
+	return r.run(ctx, tokens, parents)
 }
 
 // fork adds a token to each of some rows: to row parents[i] the token tokens[i]. A row
@@ -57,35 +84,41 @@ func (r *rows) close() {
 // run appends tokens, padded to one length, and returns the new rows and the logits
 // after each row's last token.
 func (r *rows) run(ctx context.Context, tokens [][]int64, parents []int64) (*rows, [][]float32, error) {
-	n, length := len(tokens), 0
+	length := 0
 	next := &rows{model: r.model, prefix: r.prefix, width: r.width}
 	for i, row := range tokens {
 		length = max(length, len(row))
 		next.prompt = append(next.prompt, r.prompt[parents[i]])
+		next.window = append(next.window, r.window[parents[i]])
 	}
 	next.columns = r.columns + length
-	ids, positions, last := make([]int64, n*length), make([]int64, n*length), make([]int64, n)
+	next.place()
+	n := next.slots
+	ids, positions := make([]int64, n*length), make([]int64, n*length)
+	from, last := make([]int64, n), make([]int64, len(tokens))
 	for i, row := range tokens {
-		copy(ids[i*length:], row)
+		at := next.slot[i] * length
+		copy(ids[at:], row)
 		for j := range row {
-			positions[i*length+j] = int64(next.position(i, r.columns+j))
+			positions[at+j] = int64(next.position(i, r.columns+j))
 		}
-		last[i] = int64(i*length + len(row) - 1)
+		from[next.slot[i]] = int64(r.slot[parents[i]])
+		last[i] = int64(at + len(row) - 1)
 	}
 	rows, columns := int64(n), int64(length)
 	out, err := r.model.run(ctx, r.model.step, []tensor{
 		{ints: ids, shape: []int64{rows, columns}},
 		{ints: positions, shape: []int64{rows, columns}},
 		{floats: next.mask(r.columns), shape: []int64{rows, 1, columns, int64(next.columns)}},
-		{ints: last, shape: []int64{rows}},
-		{ints: parents, shape: []int64{rows}},
+		{ints: last, shape: []int64{int64(len(last))}},
+		{ints: from, shape: []int64{rows}},
 	}, append(append([]Value(nil), r.prefix.images...), r.past...)...)
 	if err != nil {
 		return nil, nil, err
 	}
 	next.past = out[1:]
 	defer out[0].Close()
-	return next, splitLogits(out[0].Float32(), n), nil
+	return next, splitLogits(out[0].Float32(), len(tokens)), nil
 }
 
 // position is the text position of a row's column: padding takes none.
@@ -99,14 +132,14 @@ func (r *rows) position(row, column int) int {
 // mask is 0 where the tokens from column first on see a column, else -inf: no token
 // sees later ones or padding, but itself always.
 func (r *rows) mask(first int) []float32 {
-	n, length := len(r.prompt), r.columns-first
-	mask := make([]float32, n*length*r.columns)
+	length := r.columns - first
+	mask := make([]float32, r.slots*length*r.columns)
 	hidden := float32(math.Inf(-1))
-	for i := range n {
+	for i, prompt := range r.prompt {
 		for j := range length {
-			row := mask[(i*length+j)*r.columns:][:r.columns]
+			row := mask[(r.slot[i]*length+j)*r.columns:][:r.columns]
 			for c := range row {
-				padding := c >= r.prompt[i] && c < r.width
+				padding := c >= prompt && c < r.width
 				if c > first+j || padding && c != first+j {
 					row[c] = hidden
 				}

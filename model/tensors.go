@@ -35,8 +35,8 @@ func elementType(d weights.DType) onnx.Type {
 	return onnx.Float32
 }
 
-// floats reads a parameter, widened to float32.
-func (t tensors) floats(name string) ([]float32, error) {
+// Floats reads a parameter, widened to float32.
+func (t tensors) Floats(name string) ([]float32, error) {
 	w := t.Checkpoint.Tensor(name)
 	b, err := t.Weights.Bytes(w)
 	if err != nil {

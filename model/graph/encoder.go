@@ -13,8 +13,11 @@ const vision = "git.image_encoder.vision_model."
 //	in   pixels [n, C, H, W] float32; positions [N, V] float32, N = H/P * W/P + 1,
 //	     the checkpoint's position table or what interpolation made of it
 //	out  features [n, N, V] float32, after post_layernorm
-func Encoder(s Sizes, w Weights) ([]byte, error) {
+func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("encoder", w)
+	if p == Int8 {
+		b.linear = b.linearInt8
+	}
 	v := s.Vision
 	pixels := b.Input("pixels", onnx.Float32, -1, s.Channels, -1, -1)
 	positions := b.Input("positions", onnx.Float32, -1, v.Hidden)

@@ -50,9 +50,11 @@ type Tensor struct {
 }
 
 // Weights finds a parameter by its name in transformers 4.56. It has every parameter
-// that Sizes call for; the head is the word embedding where they are tied.
+// that Sizes call for; the head is the word embedding where they are tied. Floats reads
+// a parameter, widened to float32.
 type Weights interface {
 	Tensor(name string) Tensor
+	Floats(name string) ([]float32, error)
 }
 
 // Names of parameters that are not part of a graph, but of what graphs are fed with.
@@ -69,11 +71,15 @@ const (
 type builder struct {
 	*onnx.Graph
 	weights  Weights
+	linear   func(x, name string, in, out int64) string // a linear layer: rows [n, in] to [n, out]
+	rows     map[string][]string                        // values that were quantised
 	problems []error
 }
 
 func newBuilder(name string, w Weights) *builder {
-	return &builder{Graph: onnx.New(name, opset), weights: w}
+	b := &builder{Graph: onnx.New(name, opset), weights: w, rows: map[string][]string{}}
+	b.linear = b.linearFloat
+	return b
 }
 
 func (b *builder) bytes() ([]byte, error) {
@@ -117,8 +123,21 @@ func product(dims []int64) int64 {
 	return n
 }
 
-// linear is x W^T + b on rows: x [n, in], the weight [out, in] as PyTorch stores it.
-func (b *builder) linear(x, name string, in, out int64) string {
+// floats reads a parameter of n elements.
+func (b *builder) floats(name string, n int64) []float32 {
+	data, err := b.weights.Floats(name)
+	if err == nil && int64(len(data)) != n {
+		err = fmt.Errorf("tensor %s has %d elements, want %d", name, len(data), n)
+	}
+	if err != nil {
+		b.problems = append(b.problems, err)
+		return make([]float32, n)
+	}
+	return data
+}
+
+// linearFloat is x W^T + b: the weight is [out, in] as PyTorch stores it.
+func (b *builder) linearFloat(x, name string, in, out int64) string {
 	w, bias := b.weight(name+".weight", out, in), b.weight(name+".bias", out)
 	return b.Op("Gemm", []string{x, w, bias}, onnx.Int("transB", 1))
 }

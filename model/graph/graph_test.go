@@ -24,14 +24,16 @@ func tiny() Sizes {
 	}
 }
 
+func (w inline) Floats(name string) ([]float32, error) { return make([]float32, w.elements(name)), nil }
+
 // TestProblemsAreReportedTogether gives every parameter one element.
 func TestProblemsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	one := inline{func(string) int64 { return 1 }}
-	for name, build := range map[string]func(Sizes, Weights) ([]byte, error){"encoder": Encoder, "prefix": Prefix, "step": Step} {
+	for name, build := range map[string]func(Sizes, Weights, Precision) ([]byte, error){"encoder": Encoder, "prefix": Prefix, "step": Step} {
 		s := tiny()
 		s.Vision.Activation, s.Text.Activation = "mish", "mish"
-		_, err := build(s, one)
+		_, err := build(s, one, Float32)
 		if err == nil {
 			t.Fatalf("%s: no error", name)
 		}
@@ -64,7 +66,7 @@ func TestInterfaces(t *testing.T) {
 		return 2
 	}}
 	for name, c := range map[string]struct {
-		build       func(Sizes, Weights) ([]byte, error)
+		build       func(Sizes, Weights, Precision) ([]byte, error)
 		ins, outs   int
 		first, last string
 	}{
@@ -72,7 +74,7 @@ func TestInterfaces(t *testing.T) {
 		"prefix":  {Prefix, 2, 6, "features", "temporal"},
 		"step":    {Step, 5 + 6 + 6, 1 + 6, "ids", "text_v2"},
 	} {
-		b, err := c.build(s, w)
+		b, err := c.build(s, w, Float32)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -83,7 +85,7 @@ func TestInterfaces(t *testing.T) {
 		if len(ins) != c.ins || len(outs) != c.outs || ins[0] != c.first || ins[len(ins)-1] != c.last {
 			t.Errorf("%s: inputs %v, outputs %v", name, ins, outs)
 		}
-		again, err := c.build(s, w)
+		again, err := c.build(s, w, Float32)
 		if err != nil || !slices.Equal(b, again) {
 			t.Errorf("%s: the same checkpoint gives other bytes (%v)", name, err)
 		}

@@ -7,17 +7,21 @@ import (
 )
 
 // Prefix is what the text decoder does with image tokens, which see each other and
-// never text. Of its last layer only keys and values are needed.
+// never text, for W windows at once. Of its last layer only keys and values are needed.
 //
-//	in   features [F, N, V] float32; temporal [F, V] float32, the temporal embeddings,
+//	in   features [W, F, N, V] float32; temporal [F, V] float32, the temporal embeddings,
 //	     or zeros where the checkpoint has none
-//	out  for each decoder layer: keys [h, d, S] and values [h, S, d] float32, S = F*N.
+//	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d] float32, S = F*N.
 //	     Keys lie as the step multiplies them.
-func Prefix(s Sizes, w Weights) ([]byte, error) {
+func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("prefix", w)
+	if p == Int8 {
+		b.linear = b.linearInt8
+	}
 	v, t := s.Vision, s.Text
-	features := b.Input("features", onnx.Float32, -1, -1, v.Hidden)
+	features := b.Input("features", onnx.Float32, -1, -1, -1, v.Hidden)
 	temporal := b.Input("temporal", onnx.Float32, -1, v.Hidden)
+	heads := b.concat(0, b.dim(features, 0), b.Ints(-1, t.Heads, t.head())) // the shape [W, S, h, d]
 	x := b.Op("Add", []string{features, b.Op("Unsqueeze", []string{temporal, b.Ints(1)})})
 	x = b.reshape(x, -1, v.Hidden)
 	const projection = "git.visual_projection.visual_projection."
@@ -25,23 +29,20 @@ func Prefix(s Sizes, w Weights) ([]byte, error) {
 	x = b.layerNorm(x, projection+"1", t.Hidden, v.Epsilon)
 	for i := range t.Layers {
 		layer := decoderLayer(i)
-		k := b.heads(b.linear(x, layer+"attention.self.key", t.Hidden, t.Hidden), t)
-		value := b.heads(b.linear(x, layer+"attention.self.value", t.Hidden, t.Hidden), t)
-		b.Output(b.transpose(b.Op("Squeeze", []string{k, b.Ints(0)}), 0, 2, 1), onnx.Float32, t.Heads, t.head(), -1)
-		b.Output(b.Op("Squeeze", []string{value, b.Ints(0)}), onnx.Float32, t.Heads, -1, t.head())
+		part := func(name string) string {
+			return b.Op("Reshape", []string{b.linear(x, layer+"attention.self."+name, t.Hidden, t.Hidden), heads})
+		}
+		k, value := part("key"), b.transpose(part("value"), 0, 2, 1, 3)
+		b.Output(b.transpose(k, 0, 2, 3, 1), onnx.Float32, -1, t.Heads, t.head(), -1)
+		b.Output(value, onnx.Float32, -1, t.Heads, -1, t.head())
 		if i+1 == t.Layers {
 			break
 		}
-		q := b.heads(b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), t)
-		a := b.Op("Attention", []string{q, k, value})
+		q := b.transpose(part("query"), 0, 2, 1, 3)
+		a := b.Op("Attention", []string{q, b.transpose(k, 0, 2, 1, 3), value})
 		x = b.afterAttention(b.reshape(b.transpose(a, 0, 2, 1, 3), -1, t.Hidden), x, layer, t)
 	}
 	return b.bytes()
-}
-
-// heads cuts rows [S, D] into heads [1, h, S, d].
-func (b *builder) heads(x string, t Tower) string {
-	return b.transpose(b.reshape(x, 1, -1, t.Heads, t.head()), 0, 2, 1, 3)
 }
 
 // afterAttention is the rest of a decoder layer (BERT's, post-LN).

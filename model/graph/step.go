@@ -7,20 +7,23 @@ import (
 	"github.com/captiond/captiond/model/onnx"
 )
 
-// Step is the text decoder on new tokens of B rows, which all see the same image
-// tokens. Text keys and values of T tokens so far are taken and handed on with the
-// new ones; parents say which row of the past each row goes on from, which is how
-// beams and the branches of a trie part.
+// Step is the text decoder on new tokens of B rows. Every window has R of them, one window
+// after the other: B = W*R. Text keys and values of T tokens so far are taken and handed
+// on with the new ones; parents say which row of the past each row goes on from, which is
+// how beams and the branches of a trie part.
 //
 //	in   ids, positions [B, L] int64; mask [B, 1, L, T+L] float32, 0 where a token sees
-//	     another and -inf where not; last [B] int64, of the B*L tokens the one whose
-//	     logits are wanted; parents [B] int64
-//	     for each layer: image keys [h, d, S] and values [h, S, d] as Prefix makes them
+//	     another and -inf where not; last [n] int64, of the B*L tokens those whose logits
+//	     are wanted; parents [B] int64
+//	     for each layer: image keys [W, h, d, S] and values [W, h, S, d] as Prefix makes them
 //	     for each layer: text keys and values [B', h, T, d]; T may be 0
-//	out  logits [B, vocabulary]
+//	out  logits [n, vocabulary]
 //	     for each layer: text keys and values [B, h, T+L, d]
-func Step(s Sizes, w Weights) ([]byte, error) {
+func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("step", w)
+	if p == Int8 {
+		b.linear = b.linearBlocks
+	}
 	t := s.Text
 	in := stepInputs{
 		ids:       b.Input("ids", onnx.Int64, -1, -1),
@@ -30,8 +33,8 @@ func Step(s Sizes, w Weights) ([]byte, error) {
 		parents:   b.Input("parents", onnx.Int64, -1),
 	}
 	for i := range t.Layers {
-		in.imageK = append(in.imageK, b.Input(fmt.Sprint("image_k", i), onnx.Float32, t.Heads, t.head(), -1))
-		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), onnx.Float32, t.Heads, -1, t.head()))
+		in.imageK = append(in.imageK, b.Input(fmt.Sprint("image_k", i), onnx.Float32, -1, t.Heads, t.head(), -1))
+		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), onnx.Float32, -1, t.Heads, -1, t.head()))
 	}
 	for i := range t.Layers {
 		in.textK = append(in.textK, b.Input(fmt.Sprint("text_k", i), onnx.Float32, -1, t.Heads, -1, t.head()))
@@ -39,6 +42,7 @@ func Step(s Sizes, w Weights) ([]byte, error) {
 	}
 	x := b.embed(in, s)
 	in.tokens = b.concat(0, b.dim(in.ids, 0), b.dim(in.ids, 1), b.Ints(t.Heads, t.head()))
+	in.windows = b.dim(in.imageK[0], 0)
 	var keys, values []string
 	for i := range t.Layers {
 		var k, v string
@@ -53,11 +57,11 @@ func Step(s Sizes, w Weights) ([]byte, error) {
 	return b.bytes()
 }
 
-// stepInputs are the names of the step's inputs, and tokens the shape [B, L, h, d].
+// stepInputs are the names of the step's inputs, tokens the shape [B, L, h, d] and windows W.
 type stepInputs struct {
 	ids, positions, mask, last, parents string
 	imageK, imageV, textK, textV        []string
-	tokens                              string
+	tokens, windows                     string
 }
 
 // embed sums word and position embeddings: [B*L, D].
@@ -84,7 +88,7 @@ func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, key
 }
 
 // attention is who looks and what at: q [B, L, h, d], text keys and values [B, h, T, d],
-// image keys [h, d, S] and values [h, S, d].
+// image keys [W, h, d, S] and values [W, h, S, d].
 type attention struct{ q, keys, values, imageK, imageV string }
 
 // extend is the past of each row's parent and the row's new keys or values.
@@ -93,25 +97,32 @@ func (b *builder) extend(past, now, parents string) string {
 }
 
 // join attends to image and text under one softmax and returns rows [B*L, D]. The
-// rows of all beams are one matrix against the image, whose keys and values are so
-// read once and never copied.
+// rows of a window are one matrix against its image, whose keys and values are so read
+// once and never copied.
 func (b *builder) join(a attention, in stepInputs, t Tower) string {
 	q := b.Op("Mul", []string{a.q, b.Float(rsqrt(t.head()))})
-	toImage := b.transpose(b.reshape(q, -1, t.Heads, t.head()), 1, 0, 2)                          // [h, B*L, d]
-	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [h, B*L, S]
+	together := b.concat(0, in.windows, b.Ints(-1, t.Heads, t.head()))                            // [W, R*L, h, d]
+	toImage := b.transpose(b.Op("Reshape", []string{q, together}), 0, 2, 1, 3)                    // [W, h, R*L, d]
+	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [W, h, R*L, S]
 	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(a.keys, 0, 1, 3, 2)}) // [B, h, L, T]
 	text = b.Op("Add", []string{text, in.mask})
-	text = b.Op("Reshape", []string{b.transpose(text, 1, 0, 2, 3), b.concat(0, b.Ints(t.Heads, -1), b.dim(a.keys, 2))}) // [h, B*L, T]
+	columns := b.dim(a.keys, 2)
+	text = b.swap(text, b.concat(0, in.windows, b.Ints(-1, t.Heads), b.dim(in.ids, 1), columns)) // [W, h, R, L, T]
+	text = b.Op("Reshape", []string{text, b.concat(0, in.windows, b.Ints(t.Heads, -1), columns)})
 
-	p := b.Op("Softmax", []string{b.concat(2, image, text)}, onnx.Int("axis", -1))
-	sizes := b.concat(0, b.dim(a.imageK, 2), b.dim(a.keys, 2))
-	parts := b.Ops("Split", 2, []string{p, sizes}, onnx.Int("axis", 2))
+	p := b.Op("Softmax", []string{b.concat(3, image, text)}, onnx.Int("axis", -1))
+	parts := b.Ops("Split", 2, []string{p, b.concat(0, b.dim(a.imageK, 3), columns)}, onnx.Int("axis", 3))
 
-	image = b.transpose(b.Op("MatMul", []string{parts[0], a.imageV}), 1, 0, 2) // [B*L, h, d]
-	rows := b.concat(0, b.Ints(t.Heads), b.dim(in.ids, 0), b.dim(in.ids, 1), b.Ints(-1))
-	text = b.transpose(b.Op("Reshape", []string{parts[1], rows}), 1, 0, 2, 3)                   // [B, h, L, T]
+	image = b.transpose(b.Op("MatMul", []string{parts[0], a.imageV}), 0, 2, 1, 3)                    // [W, R*L, h, d]
+	text = b.swap(parts[1], b.concat(0, in.windows, b.Ints(t.Heads, -1), b.dim(in.ids, 1), columns)) // [W, R, h, L, T]
+	text = b.Op("Reshape", []string{text, b.concat(0, b.Ints(-1, t.Heads), b.dim(in.ids, 1), columns)})
 	text = b.transpose(b.Op("MatMul", []string{text, a.values}), 0, 2, 1, 3)                    // [B, L, h, d]
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]
+}
+
+// swap cuts x into the five dimensions of a shape and exchanges the second and the third.
+func (b *builder) swap(x, shape string) string {
+	return b.transpose(b.Op("Reshape", []string{x, shape}), 0, 2, 1, 3, 4)
 }
 
 // head turns rows into logits.

@@ -9,9 +9,11 @@
 package onnx
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -26,6 +28,8 @@ type Type int32
 // The element types that weights and graphs here have.
 const (
 	Float32  Type = 1
+	Uint8    Type = 2
+	Int8     Type = 3
 	Int64    Type = 7
 	Float16  Type = 10
 	BFloat16 Type = 16
@@ -37,12 +41,16 @@ type Graph struct {
 	opsets  map[string]int64
 	order   []string
 	nodes   [][]byte
-	tensors [][]byte
+	tensors []constant
 	inputs  [][]byte
 	outputs [][]byte
 	declare map[string]bool // names of initializers
 	serial  int
 }
+
+// constant is a TensorProto: its fields, then its data where that is part of the model.
+// They are apart so that weights are copied once, into the model's bytes.
+type constant struct{ fields, data []byte }
 
 // New starts a graph whose operators come from the standard opset of that version.
 // Operators of com.microsoft are written "com.microsoft.QuickGelu".
@@ -103,11 +111,12 @@ func (g *Graph) Float(v float32) string {
 	return name
 }
 
-// Raw adds a tensor whose little-endian bytes are part of the model.
+// Raw adds a tensor whose little-endian bytes are part of the model. They must not change
+// until Bytes has been called.
 func (g *Graph) Raw(name string, t Type, dims []int64, data []byte) {
 	b := tensor(name, t, dims)
 	b = protowire.AppendTag(b, 9, protowire.BytesType)
-	g.addTensor(name, protowire.AppendBytes(b, data))
+	g.addTensor(name, constant{protowire.AppendVarint(b, uint64(len(data))), data})
 }
 
 // External adds a tensor whose bytes lie in the file location (a path below the
@@ -119,7 +128,7 @@ func (g *Graph) External(name string, t Type, dims []int64, at Location) {
 	b = appendEntry(b, "offset", fmt.Sprint(at.Offset))
 	b = appendEntry(b, "length", fmt.Sprint(at.Length))
 	b = protowire.AppendTag(b, 14, protowire.VarintType)
-	g.addTensor(name, protowire.AppendVarint(b, 1))
+	g.addTensor(name, constant{fields: protowire.AppendVarint(b, 1)})
 }
 
 // Location is where a tensor's bytes lie in a file.
@@ -130,41 +139,51 @@ type Location struct {
 
 // Bytes is the serialised ModelProto.
 func (g *Graph) Bytes() []byte {
-	var b []byte
-	b = protowire.AppendTag(b, 1, protowire.VarintType)
-	b = protowire.AppendVarint(b, irVersion)
-	b = appendString(b, 2, "captiond")
-	b = appendMessage(b, 7, g.graph())
+	var head, tail []byte
+	head = protowire.AppendTag(head, 1, protowire.VarintType)
+	head = protowire.AppendVarint(head, irVersion)
+	head = appendString(head, 2, "captiond")
 	for _, domain := range g.order {
 		var opset []byte
 		opset = appendString(opset, 1, domain)
 		opset = appendInt(opset, 2, g.opsets[domain])
-		b = appendMessage(b, 8, opset)
+		tail = appendMessage(tail, 8, opset)
 	}
-	return b
+	graph, size := g.graph()
+	head = protowire.AppendTag(head, 7, protowire.BytesType)
+	head = protowire.AppendVarint(head, uint64(size))
+	return bytes.Join(slices.Concat([][]byte{head}, graph, [][]byte{tail}), nil)
 }
 
-func (g *Graph) graph() []byte {
-	var b []byte
+// graph is the GraphProto in pieces, and their length together.
+func (g *Graph) graph() (pieces [][]byte, size int) {
+	var nodes, ends []byte
 	for _, n := range g.nodes {
-		b = appendMessage(b, 1, n)
+		nodes = appendMessage(nodes, 1, n)
 	}
-	b = appendString(b, 2, g.name)
-	for _, t := range g.tensors {
-		b = appendMessage(b, 5, t)
-	}
+	nodes = appendString(nodes, 2, g.name)
 	for _, v := range g.inputs {
-		b = appendMessage(b, 11, v)
+		ends = appendMessage(ends, 11, v)
 	}
 	for _, v := range g.outputs {
-		b = appendMessage(b, 12, v)
+		ends = appendMessage(ends, 12, v)
 	}
-	return b
+	pieces = append(pieces, nodes)
+	for _, t := range g.tensors {
+		tag := protowire.AppendTag(nil, 5, protowire.BytesType)
+		tag = protowire.AppendVarint(tag, uint64(len(t.fields)+len(t.data)))
+		pieces = append(pieces, tag, t.fields, t.data)
+	}
+	pieces = append(pieces, ends)
+	for _, p := range pieces {
+		size += len(p)
+	}
+	return pieces, size
 }
 
-func (g *Graph) addTensor(name string, b []byte) {
+func (g *Graph) addTensor(name string, t constant) {
 	g.declare[name] = true
-	g.tensors = append(g.tensors, b)
+	g.tensors = append(g.tensors, t)
 }
 
 func (g *Graph) use(domain string, version int64) {

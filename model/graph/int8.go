@@ -1,0 +1,139 @@
+package graph
+
+import (
+	"encoding/binary"
+	"math"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/captiond/captiond/model/onnx"
+)
+
+// linearInt8 multiplies by weights of 8 bits with a scale for each output; the rows share one
+// scale and zero point, found anew in each run (Jacob et al. 2018, arXiv:1712.05877).
+// Products of 8 bits are summed in 32 and so are exact.
+func (b *builder) linearInt8(x, name string, in, out int64) string {
+	weight := name + ".weight"
+	if !b.Has(weight + ".q") {
+		q, scales := quantizeOutputs(b.floats(weight, in*out), int(in), int(out))
+		b.Raw(weight+".q", onnx.Int8, []int64{in, out}, q)
+		b.Raw(weight+".scale", onnx.Float32, []int64{out}, floatBytes(scales))
+	}
+	rows := b.quantized(x)
+	return b.Op("com.microsoft.MatMulIntegerToFloat", []string{
+		rows[0], weight + ".q", rows[1], weight + ".scale", rows[2], "", b.weight(name+".bias", out),
+	})
+}
+
+// quantized is a value in 8 bits with its scale and zero point, computed once for all layers
+// that read it.
+func (b *builder) quantized(x string) []string {
+	if b.rows[x] == nil {
+		b.rows[x] = b.Ops("DynamicQuantizeLinear", 3, []string{x})
+	}
+	return b.rows[x]
+}
+
+// block is how many weights of an output share a scale in the step.
+const block = 32
+
+// linearBlocks multiplies by weights of 8 bits with a scale for each block of an output's
+// weights; activations are quantised likewise, block by block of each row, so that no row
+// depends on another.
+func (b *builder) linearBlocks(x, name string, in, out int64) string {
+	weight := name + ".weight"
+	blocks := (in + block - 1) / block
+	if !b.Has(weight + ".q") {
+		q, scales := quantizeBlocks(b.floats(weight, in*out), int(in), int(out))
+		b.Raw(weight+".q", onnx.Uint8, []int64{out, blocks, block}, q)
+		b.Raw(weight+".scale", onnx.Float32, []int64{out * blocks}, floatBytes(scales))
+	}
+	return b.Op("com.microsoft.MatMulNBits", []string{x, weight + ".q", weight + ".scale", "", "", b.weight(name+".bias", out)},
+		onnx.Int("K", in), onnx.Int("N", out), onnx.Int("bits", 8), onnx.Int("block_size", block), onnx.Int("accuracy_level", 4))
+}
+
+// quantizeOutputs turns weights [out, in] into [in, out] integers of 8 bits and out scales.
+func quantizeOutputs(w []float32, in, out int) (q []byte, scales []float32) {
+	const together = 16 // outputs, so that what is written lies together too
+	most := outputLevels()
+	q, scales = make([]byte, in*out), make([]float32, out)
+	for first := 0; first < out; first += together {
+		last := min(first+together, out)
+		for o := first; o < last; o++ {
+			scales[o] = scaleOf(w[o*in:][:in], most)
+		}
+		for i := range in {
+			for o := first; o < last; o++ {
+				q[i*out+o] = byte(nearest(w[o*in+i] / scales[o]))
+			}
+		}
+	}
+	return q, scales
+}
+
+// quantizeBlocks turns weights [out, in] into [out, blocks, block] integers of 8 bits, 128
+// being zero, and as many scales as blocks. The last block of an output is filled up with
+// zeros.
+func quantizeBlocks(w []float32, in, out int) (q []byte, scales []float32) {
+	blocks := (in + block - 1) / block
+	q, scales = make([]byte, 0, out*blocks*block), make([]float32, 0, out*blocks)
+	for row := range slices.Chunk(w, in) {
+		for part := range slices.Chunk(row, block) {
+			scale := scaleOf(part, levels)
+			scales = append(scales, scale)
+			for _, v := range part {
+				q = append(q, byte(nearest(v/scale))^128)
+			}
+			for range block - len(part) {
+				q = append(q, 128)
+			}
+		}
+	}
+	return q, scales
+}
+
+// The greatest integers that a weight becomes: of 8 bits, and of 7.
+const (
+	levels      = 127
+	fewerLevels = 63
+)
+
+// outputLevels is the greatest integer of weights that have a scale for each output. On x86
+// without VNNI two products of 8 bits are summed in 16, which is enough only where weights
+// have 7 bits.
+func outputLevels() float32 {
+	if runtime.GOARCH == "amd64" && !cpu.X86.HasAVX512VNNI && !cpu.X86.HasAVXVNNI {
+		return fewerLevels
+	}
+	return levels
+}
+
+// scaleOf is what an integer is worth: the greatest weight is so many of it.
+func scaleOf(w []float32, levels float32) float32 {
+	var most float32
+	for _, v := range w {
+		most = max(most, v, -v)
+	}
+	if most == 0 {
+		return 1
+	}
+	return most / levels
+}
+
+// nearest rounds half away from zero.
+func nearest(v float32) int8 {
+	if v < 0 {
+		return int8(v - 0.5)
+	}
+	return int8(v + 0.5)
+}
+
+func floatBytes(values []float32) []byte {
+	b := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}

@@ -1,0 +1,33 @@
+package graph
+
+import "fmt"
+
+// Precision is the arithmetic of the linear layers.
+type Precision int
+
+const (
+	// Float32 is that of the reference.
+	Float32 Precision = iota
+	// Int8 multiplies integers of 8 bits. In encoder and prefix weights have a scale for
+	// each output and activations one for each run; in the step, whose rows must not
+	// depend on each other, both have one for each block of a row.
+	Int8
+	// Float16 computes everything in binary16, for GPUs.
+	Float16
+)
+
+// ParsePrecision reads float32, int8 or float16; "" is float32.
+func ParsePrecision(s string) (Precision, error) {
+	if s == "" {
+		return Float32, nil
+	}
+	for p := range Float16 + 1 {
+		if p.String() == s {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown precision %q: use float32, int8 or float16", s)
+}
+
+// String is what ParsePrecision reads.
+func (p Precision) String() string { return [...]string{"float32", "int8", "float16"}[p] }
