@@ -1,5 +1,5 @@
 # make demo shows captiond at work, make test tests it: both set up all they need.
-.PHONY: deps build test lint demo bench parity doctor
+.PHONY: deps deps-gpu build test lint demo bench parity doctor
 
 # C code is compiled as Debian compiles its own: it is FFmpeg's bindings, fed by strangers.
 export CGO_CFLAGS ?= -g -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
@@ -11,6 +11,9 @@ linter = .tools/golangci-lint-$(lint_version)/golangci-lint
 
 deps:
 	@setup/deps.sh
+
+deps-gpu:
+	@setup/deps-gpu.sh
 
 build: deps
 	go build -o bin/captiond ./cmd/captiond

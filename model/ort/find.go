@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,8 +18,10 @@ func libraryNames() []string {
 
 // Find looks for ONNX Runtime's library and says how it was found: explicit (a flag or
 // a configuration key), else the environment, else beside the program and in lib/
-// there, else in the folder above and its lib/, else on the system's path. A file that
-// is named and missing is an error: no other is taken in its place.
+// there, else in the folder above and its lib/, else on the system's path. Where there is
+// an NVIDIA driver, the build for GPUs that `make deps-gpu` puts in cuda/ below one of
+// these folders comes before the one there. A file that is named and missing is an error:
+// no other is taken in its place.
 func Find(explicit string) (path, how string, err error) {
 	program, err := os.Executable()
 	if err == nil {
@@ -27,7 +30,18 @@ func Find(explicit string) (path, how string, err error) {
 	if err != nil {
 		program = ""
 	}
-	return search{explicit, os.Getenv(LibraryVariable), program, systemPath()}.find()
+	return search{explicit, os.Getenv(LibraryVariable), program, systemPath(), hasDriver()}.find()
+}
+
+// hasDriver tells whether an NVIDIA driver is loaded: by its device, or by the one that
+// stands for it in WSL.
+func hasDriver() bool {
+	for _, device := range []string{"/dev/nvidiactl", "/dev/dxg"} {
+		if _, err := os.Stat(device); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // search is what Find goes by.
@@ -35,6 +49,7 @@ type search struct {
 	explicit, environment string
 	program               string // the program's real path, "" where unknown
 	system                []string
+	gpu                   bool // a build for GPUs is of use
 }
 
 func (s search) find() (path, how string, err error) {
@@ -60,14 +75,18 @@ func (s search) find() (path, how string, err error) {
 
 type place struct{ folder, how string }
 
-func (s search) places() []place {
-	var places []place
+func (s search) places() (places []place) {
 	if s.program != "" {
 		beside := filepath.Dir(s.program)
 		above := filepath.Dir(beside)
 		places = append(places,
 			place{beside, "beside the program"}, place{filepath.Join(beside, "lib"), "beside the program"},
 			place{above, "the folder above the program's"}, place{filepath.Join(above, "lib"), "the folder above the program's"})
+	}
+	if s.gpu {
+		for i := len(places) - 1; i >= 0; i-- {
+			places = slices.Insert(places, i, place{filepath.Join(places[i].folder, "cuda"), places[i].how})
+		}
 	}
 	for _, folder := range s.system {
 		places = append(places, place{folder, "the system's path"})

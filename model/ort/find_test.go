@@ -24,18 +24,21 @@ func TestFind(t *testing.T) {
 	beside, besideLib := put("a", "bin", "libonnxruntime.so.1"), put("b", "bin", "lib", "libonnxruntime.so.1.27.0")
 	above, aboveLib := put("c", "libonnxruntime.so"), put("d", "lib", "libonnxruntime.so.1")
 	system := put("system", "libonnxruntime.so.1")
+	gpu := put("d", "lib", "cuda", "libonnxruntime.so.1")
 	program := func(name string) string { return filepath.Join(root, name, "bin", "captiond") }
 	for name, c := range map[string]struct {
 		search
 		want, how string
 	}{
-		"flag":      {search{flag, variable, program("a"), nil}, flag, "the model.library setting"},
-		"variable":  {search{"", variable, program("a"), nil}, variable, LibraryVariable},
-		"beside":    {search{"", "", program("a"), []string{filepath.Dir(system)}}, beside, "beside the program"},
-		"lib":       {search{"", "", program("b"), nil}, besideLib, "beside the program"},
-		"above":     {search{"", "", program("c"), nil}, above, "the folder above the program's"},
-		"above lib": {search{"", "", program("d"), nil}, aboveLib, "the folder above the program's"},
-		"system":    {search{"", "", program("e"), []string{filepath.Dir(system)}}, system, "the system's path"},
+		"flag":      {search{flag, variable, program("a"), nil, false}, flag, "the model.library setting"},
+		"variable":  {search{"", variable, program("a"), nil, false}, variable, LibraryVariable},
+		"beside":    {search{"", "", program("a"), []string{filepath.Dir(system)}, false}, beside, "beside the program"},
+		"lib":       {search{"", "", program("b"), nil, false}, besideLib, "beside the program"},
+		"above":     {search{"", "", program("c"), nil, false}, above, "the folder above the program's"},
+		"above lib": {search{"", "", program("d"), nil, false}, aboveLib, "the folder above the program's"},
+		"gpu":       {search{"", "", program("d"), nil, true}, gpu, "the folder above the program's"},
+		"gpu, bare": {search{"", "", program("c"), nil, true}, above, "the folder above the program's"},
+		"system":    {search{"", "", program("e"), []string{filepath.Dir(system)}, false}, system, "the system's path"},
 	} {
 		path, how, err := c.find()
 		if err != nil || path != c.want || how != c.how {
@@ -43,10 +46,10 @@ func TestFind(t *testing.T) {
 		}
 	}
 	failures := map[string]search{
-		"the model.library setting names": {filepath.Join(root, "none.so"), variable, program("a"), nil},
-		LibraryVariable + " names":        {"", root, program("a"), nil},
-		filepath.Join(root, "e", "lib"):   {"", "", program("e"), nil},
-		"make deps":                       {"", "", "", nil},
+		"the model.library setting names": {filepath.Join(root, "none.so"), variable, program("a"), nil, false},
+		LibraryVariable + " names":        {"", root, program("a"), nil, false},
+		filepath.Join(root, "e", "lib"):   {"", "", program("e"), nil, false},
+		"make deps":                       {"", "", "", nil, false},
 	}
 	for want, s := range failures {
 		if _, _, err := s.find(); err == nil || !strings.Contains(err.Error(), want) {
