@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -75,21 +74,24 @@ func (s search) find() (path, how string, err error) {
 
 type place struct{ folder, how string }
 
-func (s search) places() (places []place) {
+func (s search) places() []place {
+	var places []place
+	add := func(folder, how string) {
+		if s.gpu {
+			places = append(places, place{filepath.Join(folder, "cuda"), how})
+		}
+		places = append(places, place{folder, how})
+	}
 	if s.program != "" {
 		beside := filepath.Dir(s.program)
 		above := filepath.Dir(beside)
-		places = append(places,
-			place{beside, "beside the program"}, place{filepath.Join(beside, "lib"), "beside the program"},
-			place{above, "the folder above the program's"}, place{filepath.Join(above, "lib"), "the folder above the program's"})
-	}
-	if s.gpu {
-		for i := len(places) - 1; i >= 0; i-- {
-			places = slices.Insert(places, i, place{filepath.Join(places[i].folder, "cuda"), places[i].how})
-		}
+		add(beside, "beside the program")
+		add(filepath.Join(beside, "lib"), "beside the program")
+		add(above, "the folder above the program's")
+		add(filepath.Join(above, "lib"), "the folder above the program's")
 	}
 	for _, folder := range s.system {
-		places = append(places, place{folder, "the system's path"})
+		add(folder, "the system's path")
 	}
 	return places
 }

@@ -42,8 +42,11 @@ struct OrtApi {
 	OrtStatus *(*BindOutputToDevice)(OrtIoBinding *, const char *, const OrtMemoryInfo *);
 	void *from_139[1];
 	OrtStatus *(*GetBoundOutputValues)(const OrtIoBinding *, OrtAllocator *, OrtValue ***, size_t *);
+	void *from_141[61];
+	OrtStatus *(*SynchronizeBoundInputs)(OrtIoBinding *);
+	OrtStatus *(*SynchronizeBoundOutputs)(OrtIoBinding *);
 };
-_Static_assert(offsetof(OrtApi, GetBoundOutputValues) == 140 * sizeof(void *), "a gap has another size");
+_Static_assert(offsetof(OrtApi, SynchronizeBoundOutputs) == 203 * sizeof(void *), "a gap has another size");
 
 typedef struct {
 	const OrtApi *(*GetApi)(uint32_t version);
@@ -99,8 +102,12 @@ OrtStatus *captiond_run(const captiond_session *s, OrtRunOptions *options, OrtVa
 		failed = api->BindInput(binding, s->names[i], inputs[i]);
 	for (size_t i = 0; !failed && i < s->outputs; i++)
 		failed = api->BindOutputToDevice(binding, s->names[s->inputs + i], s->memory);
+	if (!failed) // copies to a device have been begun, not ended
+		failed = api->SynchronizeBoundInputs(binding);
 	if (!failed)
 		failed = api->RunWithBinding(s->session, options, binding);
+	if (!failed)
+		failed = api->SynchronizeBoundOutputs(binding);
 	if (!failed)
 		failed = take(s, binding, outputs);
 	api->ReleaseIoBinding(binding);
