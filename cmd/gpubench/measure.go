@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/model/bench"
+	"github.com/captiond/captiond/model/checkpoint"
+	"github.com/captiond/captiond/model/graph"
+	"github.com/captiond/captiond/model/ort"
+	"github.com/captiond/captiond/model/synthetic"
+)
+
+// report is what was measured of one model. Times are in seconds.
+type report struct {
+	Shape        string  `json:"shape"`
+	Precision    string  `json:"precision"`
+	Device       string  `json:"device"` // the card's name, or cpu
+	Library      string  `json:"library"`
+	Frames       int     `json:"frames"`
+	Tokens       int     `json:"tokens"`
+	Rounds       int     `json:"rounds"`
+	Workers      int     `json:"workers"`
+	LoadSeconds  float64 `json:"load_seconds"`
+	MatmulTFLOPS float64 `json:"matmul_tflops"`          // 0 where not measured
+	DeviceBytes  int64   `json:"device_bytes,omitempty"` // 0 where nvidia-smi does not tell
+	Batches      []batch `json:"batches"`
+}
+
+// batch is what was measured of several windows in the same runs.
+type batch struct {
+	Windows           int     `json:"windows"`
+	CaptionsPerSecond float64 `json:"captions_per_second"` // of all workers
+	Seconds           float64 `json:"seconds"`             // of one worker, for all windows
+	EncodeSeconds     float64 `json:"encode_seconds"`
+	BeginSeconds      float64 `json:"begin_seconds"`
+	TokensSeconds     float64 `json:"tokens_seconds"`
+	Streams           float64 `json:"streams"`           // at a caption each 10 s, six new frames for each
+	StreamsOneFrame   float64 `json:"streams_one_frame"` // likewise, one new frame for each
+	OfMatmul          float64 `json:"of_matmul"`         // share of the matrix-multiply rate
+	OfPeak            float64 `json:"of_peak"`           // share of --peak
+	Spread            float64 `json:"spread"`            // (slowest - fastest) / median of seconds
+}
+
+// period is the time between two captions of a stream in seconds.
+const period = 10
+
+// measure loads a model and measures each number of windows.
+func (o options) measure(ctx context.Context, rt *ort.Runtime, name string, p graph.Precision) (r report, err error) {
+	folder, remove, err := o.checkpoint(name)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	card := look(ctx, rt.Device())
+	r = report{
+		Shape: name, Precision: p.String(), Device: card.name, Library: rt.Version(),
+		Frames: frames, Tokens: o.tokens, Rounds: o.rounds, Workers: o.workers,
+	}
+	begun := time.Now()
+	c, err := checkpoint.Load(folder)
+	if err != nil {
+		return r, err
+	}
+	m, err := model.Open(rt, c, model.Options{Name: name, Precision: p})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	r.LoadSeconds = time.Since(begun).Seconds()
+	s, err := newSquare(ctx, rt, o.matmul, p)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	for _, n := range o.batches {
+		b, err := o.batch(ctx, m, s, n)
+		if err != nil {
+			return r, fmt.Errorf("%d windows: %w", n, err)
+		}
+		r.Batches = append(r.Batches, b)
+	}
+	r.MatmulTFLOPS = s.rate() / 1e12
+	r.DeviceBytes = max(0, look(ctx, rt.Device()).used-card.used)
+	return r, nil
+}
+
+// checkpoint makes one with random weights, unless it is there already, and says how to
+// clean up.
+func (o options) checkpoint(name string) (folder string, remove func() error, err error) {
+	folder, remove = filepath.Join(o.weights, name), func() error { return nil }
+	if o.weights == "" {
+		if folder, err = os.MkdirTemp("", "gpubench-"); err != nil {
+			return "", nil, fmt.Errorf("make weights: %w", err)
+		}
+		remove = func() error { return os.RemoveAll(folder) }
+	}
+	if _, err := os.Stat(filepath.Join(folder, "model.safetensors")); err == nil {
+		return folder, remove, nil
+	}
+	s, err := shape(name)
+	if err = errors.Join(err, os.MkdirAll(folder, 0o755), synthetic.Write(folder, s, 1)); err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return folder, remove, nil
+}
+
+// batch measures n windows in the same runs.
+func (o options) batch(ctx context.Context, m *model.Model, s *square, n int) (b batch, err error) {
+	w := newWork(m, n, o.tokens)
+	if _, err := w.round(ctx); err != nil { // the first run fills caches and arenas
+		return b, err
+	}
+	rounds := make([]times, o.rounds)
+	for i := range rounds {
+		if rounds[i], err = w.round(ctx); err != nil {
+			return b, err
+		}
+		if err := s.round(ctx); err != nil {
+			return b, err
+		}
+	}
+	rate, err := o.throughput(ctx, w)
+	if err != nil {
+		return b, err
+	}
+	b = sum(rounds, n)
+	b.CaptionsPerSecond, b.Streams = rate, rate*period
+	count := bench.Count(m.Sizes(), frames, w.tokens)
+	flops := float64(n) * (count.Encoder + count.Prefix) / b.Seconds
+	if s != nil {
+		b.OfMatmul = flops / s.rate()
+	}
+	if o.peak > 0 {
+		b.OfPeak = flops / o.peak
+	}
+	return b, nil
+}
+
+// throughput is the captions a second of all workers side by side.
+func (o options) throughput(ctx context.Context, w *work) (float64, error) {
+	g, ctx := errgroup.WithContext(ctx)
+	begun := time.Now()
+	for range o.workers {
+		g.Go(func() error {
+			for range o.rounds {
+				if _, err := w.round(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return 0, err
+	}
+	return float64(o.workers*o.rounds*w.windows) / time.Since(begun).Seconds(), nil
+}
+
+// sum takes the medians of rounds with n windows.
+func sum(rounds []times, n int) batch {
+	median := func(part func(times) float64) float64 {
+		sorted := figures(rounds, part)
+		return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+	}
+	b := batch{
+		Windows:       n,
+		Seconds:       median(times.all),
+		EncodeSeconds: median(func(t times) float64 { return t.encode }),
+		BeginSeconds:  median(func(t times) float64 { return t.begin }),
+		TokensSeconds: median(func(t times) float64 { return t.generate }),
+	}
+	sorted := figures(rounds, times.all)
+	b.Spread = (sorted[len(sorted)-1] - sorted[0]) / b.Seconds
+	b.StreamsOneFrame = period * float64(n) / (b.EncodeSeconds/frames + b.BeginSeconds + b.TokensSeconds)
+	return b
+}
+
+func figures(rounds []times, part func(times) float64) []float64 {
+	all := make([]float64, len(rounds))
+	for i, t := range rounds {
+		all[i] = part(t)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// work is what is timed: windows that are captioned in the same runs.
+type work struct {
+	model    *model.Model
+	windows  int
+	pictures []*image.RGBA // of all windows
+	requests []model.Request
+	tokens   int64 // image tokens of a frame
+}
+
+func newWork(m *model.Model, windows, tokens int) *work {
+	w := &work{model: m, windows: windows}
+	grid := int64(m.Side()) / m.Sizes().Patch
+	w.tokens = grid*grid + 1
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range windows {
+		// The begin token counts: one more than are generated.
+		w.requests = append(w.requests, model.Request{Window: i, MaxTokens: tokens + 1})
+		for range frames {
+			img := image.NewRGBA(image.Rect(0, 0, m.Side(), m.Side()))
+			for i := range img.Pix {
+				img.Pix[i] = byte(random.Uint32()) | 0xff*byte(i%4/3)
+			}
+			w.pictures = append(w.pictures, img)
+		}
+	}
+	return w
+}
+
+// times are those of one round in seconds.
+type times struct{ encode, begin, generate float64 }
+
+func (t times) all() float64 { return t.encode + t.begin + t.generate }
+
+// round captions the windows. Texts must have their full length: a shorter one would be
+// measured as a faster one.
+func (w *work) round(ctx context.Context) (t times, err error) {
+	begun := time.Now()
+	features, err := w.model.EncodeAll(ctx, w.pictures, model.View{})
+	if err != nil {
+		return t, err
+	}
+	encoded := time.Now()
+	prefix, err := w.model.BeginAll(ctx, slices.Collect(slices.Chunk(features, frames)))
+	if err != nil {
+		return t, err
+	}
+	defer prefix.Close()
+	looked := time.Now()
+	texts, err := w.model.GenerateAll(ctx, prefix, w.requests)
+	if err != nil {
+		return t, err
+	}
+	for _, text := range texts {
+		if want := w.requests[0].MaxTokens - 1; len(text.Tokens) != want {
+			return t, fmt.Errorf("a text ended after %d of %d tokens: take other weights", len(text.Tokens), want)
+		}
+	}
+	return times{
+		encode: encoded.Sub(begun).Seconds(), begin: looked.Sub(encoded).Seconds(), generate: time.Since(looked).Seconds(),
+	}, nil
+}
