@@ -99,7 +99,7 @@ var badFiles = map[string][]string{
 		"more: no such key (in FILE)",
 		"state: must be text: put it in quotes (from FILE)",
 		`model.device: must be auto or cpu or cuda, not "tpu" (from FILE)`,
-		`model.precision: must be float32, not "int4" (from FILE)`,
+		`model.precision: must be float32 or int8 or float16, not "int4" (from FILE)`,
 		`model.transform: must be huggingface or microsoft or microsoft-vqa, not "other" (from FILE)`,
 		"model.threads: must be at least 0 (from FILE)",
 		"nats.retention: must be at least 1m (from FILE)",

@@ -108,7 +108,7 @@ func (m Model) check(ps *problems) {
 	ps.check("model.caption", notEmpty(m.Caption))
 	ps.check("model.answer", notEmpty(m.Answer))
 	ps.check("model.device", oneOf(m.Device, "auto", "cpu", "cuda"))
-	ps.check("model.precision", oneOf(m.Precision, "float32"))
+	ps.check("model.precision", oneOf(m.Precision, "float32", "int8", "float16"))
 	ps.check("model.transform", oneOf(m.Transform, "huggingface", "microsoft", "microsoft-vqa"))
 	ps.check("model.threads", atLeast(int64(m.Threads), 0, "0"))
 }

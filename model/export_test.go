@@ -23,9 +23,6 @@ func (m *Model) Pixels(img *image.RGBA, v pixels.View) ([]byte, []float32) {
 	return raw, normal
 }
 
-// Numbers are the features themselves.
-func (f *Features) Numbers() []float32 { return f.data }
-
 // PromptIDs is what the decoder is started with.
 func (m *Model) PromptIDs(question string) []int64 { return m.prompt(question) }
 
@@ -34,19 +31,5 @@ func (m *Model) LabelIDs(name string) []int64 { return append(m.vocab.Encode(nam
 
 // StepLogits are the logits after the prompt and after each of the tokens.
 func (m *Model) StepLogits(ctx context.Context, p *Prefix, ids, tokens []int64) ([][]float32, error) {
-	r, logits, err := m.start(ctx, p, []prompt{{ids, 0}})
-	if err != nil {
-		return nil, err
-	}
-	all := logits
-	for i := range tokens {
-		next, l, err := r.fork(ctx, tokens[i:i+1], []int64{0})
-		r.close()
-		if err != nil {
-			return nil, err
-		}
-		r, all = next, append(all, l...)
-	}
-	r.close()
-	return all, nil
+	return m.follow(ctx, p, ids, tokens)
 }

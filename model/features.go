@@ -114,6 +114,10 @@ func (m *Model) split(data []float32, n, tokens int) ([]*Features, error) {
 	return features, nil
 }
 
+// Vectors are the numbers, [tokens, width], a vector for the whole picture first. They must
+// not be changed.
+func (f *Features) Vectors() []float32 { return f.data }
+
 // Bytes is the memory that the features take.
 func (f *Features) Bytes() int64 { return int64(4 * len(f.data)) }
 

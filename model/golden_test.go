@@ -228,7 +228,7 @@ func (b *bench) input(in goldenInput, tensors map[string]goldenTensor) *model.Pr
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		features, joined = append(features, f), append(joined, f.Numbers()...)
+		features, joined = append(features, f), append(joined, f.Vectors()...)
 	}
 	if !slices.Equal(raw, tensors[key+"pixels_u8"].bytes) {
 		b.t.Errorf("%s: pixels before normalising differ", in.Name)

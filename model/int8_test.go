@@ -23,7 +23,7 @@ func TestInt8IsNearFloat32(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Close()
-			features[i] = f.Numbers()
+			features[i] = f.Vectors()
 			if logits[i], err = m.Logits(t.Context(), p, "what color is it?"); err != nil {
 				t.Fatal(err)
 			}

@@ -33,15 +33,41 @@ func (m *Model) Products() (Session, error) {
 
 // Logits are those of the token after the prompt, one for each entry of the vocabulary.
 func (m *Model) Logits(ctx context.Context, p *Prefix, question string) ([]float32, error) {
+	logits, err := m.Follow(ctx, p, question, nil)
+	if err != nil {
+		return nil, err
+	}
+	return logits[0], nil
+}
+
+// Follow returns the logits after the prompt and after each of the tokens that follow it,
+// one for each entry of the vocabulary. The prefix is of one window.
+func (m *Model) Follow(ctx context.Context, p *Prefix, question string, tokens []int64) ([][]float32, error) {
 	release, err := p.hold(m)
 	if err != nil {
 		return nil, fmt.Errorf("compute logits: %w", err)
 	}
 	defer release()
-	r, logits, err := m.start(ctx, p, []prompt{{m.prompt(question), 0}})
+	logits, err := m.follow(ctx, p, m.prompt(question), tokens)
 	if err != nil {
 		return nil, fmt.Errorf("compute logits: %w", err)
 	}
-	defer r.close()
-	return logits[0], nil
+	return logits, nil
+}
+
+func (m *Model) follow(ctx context.Context, p *Prefix, ids, tokens []int64) ([][]float32, error) {
+	r, all, err := m.start(ctx, p, []prompt{{ids, 0}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { r.close() }()
+	for i := range tokens {
+		next, logits, err := r.fork(ctx, tokens[i:i+1], []int64{0})
+		if err != nil {
+			return nil, err
+		}
+		r.close()
+		r, all = next, append(all, logits...)
+	}
+	return all, nil
 }

@@ -103,6 +103,9 @@ func (m *Model) Name() string { return m.name }
 // Digest identifies what the checkpoint holds.
 func (m *Model) Digest() string { return m.digest }
 
+// Precision is that of its arithmetic.
+func (m *Model) Precision() graph.Precision { return m.precision }
+
 // Frames is the number of frames that a window holds at most: that of the temporal
 // embeddings of a video checkpoint, 1 for an image checkpoint.
 func (m *Model) Frames() int { return max(1, len(m.temporal)/m.width()) }

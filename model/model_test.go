@@ -64,7 +64,7 @@ func TestEncodeIsTheSameAloneAndTogether(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, names[i], together[i].Numbers(), alone.Numbers(), 1e-5)
+		near(t, names[i], together[i].Vectors(), alone.Vectors(), 1e-5)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/captiond/captiond/configs"
 	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/checkpoint"
+	"github.com/captiond/captiond/model/graph"
 	"github.com/captiond/captiond/model/ort"
 	"github.com/captiond/captiond/pipeline"
 	"github.com/captiond/captiond/sinks"
@@ -56,12 +57,20 @@ func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 		return nil, err
 	}
 	t.log.Info("onnx runtime", "path", path, "found", how)
-	return ort.Open(ctx, path, ort.Options{
+	rt, err := ort.Open(ctx, path, ort.Options{
 		Threads:   t.config.Model.Threads,
 		Device:    t.config.Model.Device,
 		LowMemory: t.config.Model.LowMemory,
 		Logger:    t.log,
 	})
+	if err != nil {
+		return nil, err
+	}
+	if t.config.Model.Precision == graph.Float16.String() && rt.Device() == "cpu" {
+		t.log.Info("float32 takes the place of float16, which is for a gpu", "device", rt.Device())
+		t.config.Model.Precision = graph.Float32.String()
+	}
+	return rt, nil
 }
 
 // withModel opens a model by name for the time of use.
@@ -80,25 +89,21 @@ func (t *tool) openModel(ctx context.Context, c *checkpoint.Checkpoint, name str
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	m, err := model.Open(rt, c, t.modelOptions(name))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	return use(m)
+	return withOpen(rt, c, t.modelOptions(name), use)
 }
 
 // modelOptions are those of a model, as configured.
 func (t *tool) modelOptions(name string) model.Options {
 	transform := t.config.Model.Transform
-	return model.Options{Name: name, Microsoft: transform != "huggingface", VQA: transform == "microsoft-vqa"}
+	precision, _ := graph.ParsePrecision(t.config.Model.Precision) // checked with the configuration
+	return model.Options{Name: name, Microsoft: transform != "huggingface", VQA: transform == "microsoft-vqa", Precision: precision}
 }
 
 // voice speaks with a model as configured.
 func (t *tool) voice(m *model.Model, request model.Request, view model.View) pipeline.Voice {
 	return pipeline.Voice{
 		Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request,
-		Settings: fmt.Sprintf("transform=%s precision=%s", t.config.Model.Transform, t.config.Model.Precision),
+		Settings: fmt.Sprintf("transform=%s precision=%v", t.config.Model.Transform, m.Precision()),
 	}
 }
 
