@@ -207,11 +207,30 @@ func TestBuffersAreReused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, s := picture(100, 75, true), new(scratch)
-	// The one allocation is the view's header.
-	if n := testing.AllocsPerRun(50, func() { p.shrink(s, img, View{}) }); n > 1 {
+	img, s, t33 := picture(100, 75, true), newScratch(), tensor{make([]float32, 3*33*33), 33, 33}
+	plan := p.plan(100, 75, View{})
+	n := testing.AllocsPerRun(50, func() {
+		s.narrow(img, plan, p.Filter)
+		s.finish(t33, p.table)
+	})
+	if n > 0 {
 		t.Errorf("%v allocations a picture", n)
 	}
+}
+
+func TestShortResultPanics(t *testing.T) {
+	t.Parallel()
+	p, err := New(Microsoft(33))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("values were written behind the end")
+		}
+	}()
+	longer := make([]float32, 3*33*33)
+	p.Apply(longer[:len(longer)-1], picture(100, 75, true), View{})
 }
 
 func TestInterpolatePositions(t *testing.T) {

@@ -13,6 +13,9 @@ type axis struct {
 	out     int // pixels of the result
 }
 
+// copies says that pixels stay as they are: a filter then has one weight, and it is 1.
+func (a axis) copies() bool { return a.resized == a.in && a.first >= 0 }
+
 func (t Transform) plan(w, h int, v View) plan {
 	rw, rh := t.resized(w, h)
 	ow, oh := rw, rh

@@ -11,7 +11,8 @@ import (
 type Processor struct {
 	Transform
 
-	table   *[3][256]float32
+	table   *tables
+	plain   *tables   // samples as they are
 	scratch sync.Pool // of *scratch
 }
 
@@ -20,8 +21,8 @@ func New(t Transform) (*Processor, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Processor{Transform: t, table: t.table()}
-	p.scratch.New = func() any { return new(scratch) }
+	p := &Processor{Transform: t, table: t.table(), plain: Transform{}.table()}
+	p.scratch.New = func() any { return newScratch() }
 	return p, nil
 }
 
@@ -29,53 +30,46 @@ func New(t Transform) (*Processor, error) {
 // picture's size and the view. Alpha is not looked at. It panics if dst is shorter than
 // the tensor or the picture is empty or wider or higher than 2^20 pixels.
 func (p *Processor) Apply(dst []float32, img *image.RGBA, v View) {
-	s := p.scratch.Get().(*scratch)
-	defer p.scratch.Put(s)
-	width, height := p.shrink(s, img, v)
-	plane := width * height
-	dst = dst[:3*plane]
-	for y := range height {
-		row := s.row(y, width)
-		at := y * width
-		for c := range 3 {
-			normalise(dst[c*plane+at:][:width], row[c:], &p.table[c])
-		}
-	}
-}
-
-// normalise looks up every third sample of a row.
-func normalise(dst []float32, row []uint8, table *[256]float32) {
-	for x := range dst {
-		dst[x] = table[row[3*x]]
-	}
+	img, plan := p.see(img, v)
+	p.apply(tensor{dst, plan.x.out, plan.y.out}, img, plan, p.table)
 }
 
 // Resample returns the picture as it is before normalising: what the references hold as
 // uint8. It panics as Apply does.
 func (p *Processor) Resample(img *image.RGBA, v View) *image.RGBA {
-	s := p.scratch.Get().(*scratch)
-	defer p.scratch.Put(s)
-	width, height := p.shrink(s, img, v)
-	out := image.NewRGBA(image.Rect(0, 0, width, height))
-	for y := range height {
-		row, to := s.row(y, width), out.Pix[y*out.Stride:]
-		for x := range width {
-			copy(to[4*x:4*x+3], row[3*x:])
-			to[4*x+3] = 255
+	img, plan := p.see(img, v)
+	t := tensor{make([]float32, 3*plan.x.out*plan.y.out), plan.x.out, plan.y.out}
+	p.apply(t, img, plan, p.plain)
+	out := image.NewRGBA(image.Rect(0, 0, t.width, t.height))
+	for y := range t.height {
+		r, g, b := t.row(y)
+		to := out.Pix[y*out.Stride:]
+		for x := range r {
+			copy(to[4*x:], []uint8{uint8(r[x]), uint8(g[x]), uint8(b[x]), 255})
 		}
 	}
 	return out
 }
 
-// shrink resamples the view of a picture into s.
-func (p *Processor) shrink(s *scratch, img *image.RGBA, v View) (width, height int) {
+// see cuts the view out of a picture and says what is to become of it.
+func (p *Processor) see(img *image.RGBA, v View) (*image.RGBA, plan) {
 	size := img.Rect.Size()
 	if size.X < 1 || size.Y < 1 || size.X > maxSource || size.Y > maxSource {
 		panic(fmt.Sprintf("pixels: picture of %d x %d pixels", size.X, size.Y))
 	}
 	r := v.rect(size.X, size.Y)
-	img = img.SubImage(r.Add(img.Rect.Min)).(*image.RGBA)
-	plan := p.plan(r.Dx(), r.Dy(), v)
-	s.resample(img, plan, p.Filter)
-	return plan.x.out, plan.y.out
+	return img.SubImage(r.Add(img.Rect.Min)).(*image.RGBA), p.plan(r.Dx(), r.Dy(), v)
+}
+
+// apply carries a plan out: each sample becomes what the table of its channel has for it.
+func (p *Processor) apply(t tensor, img *image.RGBA, plan plan, table *tables) {
+	_ = t.values[3*t.width*t.height-1]
+	if plan.x.copies() && plan.y.copies() {
+		t.copyPixels(img, plan, table)
+		return
+	}
+	s := p.scratch.Get().(*scratch)
+	defer p.scratch.Put(s)
+	s.narrow(img, plan, p.Filter)
+	s.finish(t, table)
 }

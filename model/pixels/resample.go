@@ -3,34 +3,62 @@ package pixels
 import "image"
 
 // scratch is what one Apply needs: kept between pictures, the taps too, since pictures of
-// a stream have one size. Samples are packed red, green, blue.
+// a stream have one size.
 type scratch struct {
-	x, y taps
-	wide []uint8 // the rows that are read, narrowed: [y.hi-y.lo, x.out, 3]
-	out  []uint8 // the result: [y.out, x.out, 3]
-	sum  []int32 // of one row
+	x, y    taps
+	clipped [levels]uint8
+	source  []uint64 // two rows of the picture, in words: [x.in]
+	wide    []uint64 // the rows that are read, narrowed, in words: [half of y.hi-y.lo, x.out]
+	k       []uint64 // weights of one row of the result
 }
 
-// row is row y of the result.
-func (s *scratch) row(y, width int) []uint8 { return s.out[y*width*3:][:width*3] }
+func newScratch() *scratch {
+	s := new(scratch)
+	for level := range s.clipped {
+		s.clipped[level] = uint8(clip(level))
+	}
+	return s
+}
 
-// resample narrows the rows of img, then sums the columns, rounding to 8 bits after each
-// pass, as ImagingResample does. Only pixels that the crop keeps are computed, and only
-// rows that they need: no pixel depends on what is left out.
-func (s *scratch) resample(img *image.RGBA, p plan, f Filter) {
+// tensor is a result: [3, height, width].
+type tensor struct {
+	values        []float32
+	width, height int
+}
+
+// row is row y of its red, green and blue plane.
+func (t tensor) row(y int) (r, g, b []float32) {
+	plane, at := t.width*t.height, y*t.width
+	return t.values[at:][:t.width], t.values[plane+at:][:t.width], t.values[2*plane+at:][:t.width]
+}
+
+// copyPixels makes the result of a plan that leaves pixels as they are.
+func (t tensor) copyPixels(img *image.RGBA, p plan, table *tables) {
+	for y := range t.height {
+		r, g, b := t.row(y)
+		row := img.Pix[(p.y.first+y)*img.Stride+4*p.x.first:]
+		for x := range r {
+			px := row[4*x:][:4]
+			r[x] = table[0][black+int(px[0])]
+			g[x] = table[1][black+int(px[1])]
+			b[x] = table[2][black+int(px[2])]
+		}
+	}
+}
+
+// narrow is the first of the two passes of ImagingResample, which round to 8 bits each.
+// Only pixels that the crop keeps are computed, and only rows that they need: no pixel
+// depends on what is left out.
+func (s *scratch) narrow(img *image.RGBA, p plan, f Filter) {
 	s.x.set(p.x, f)
 	s.y.set(p.y, f)
-	rows, line := max(s.y.hi-s.y.lo, 0), 3*p.x.out
-	s.wide = grown(s.wide, rows*line)
-	for y := range rows {
-		from := img.Pix[(s.y.lo+y)*img.Stride:][:4*p.x.in]
-		s.x.narrow(s.wide[y*line:][:line], from)
-	}
-	s.out = grown(s.out, p.y.out*line)
-	s.sum = grown(s.sum, line)
-	for y, t := range s.y.of {
-		t.from -= s.y.lo
-		t.sumRows(s.out[y*line:][:line], s.wide, s.sum)
+	s.source = grown(s.source, p.x.in)
+	s.wide = grown(s.wide, (s.y.hi-s.y.lo+1)/2*p.x.out)
+	pix, words := img.Pix[4*s.x.lo:], s.source[s.x.lo:s.x.hi]
+	for at, y := 0, s.y.lo; y < s.y.hi; at, y = at+p.x.out, y+2 {
+		next := min(y+1, s.y.hi-1) // the last row may be there twice, once without a weight
+		join(words, pix[y*img.Stride:], pix[next*img.Stride:])
+		s.narrowRows(s.wide[at:][:p.x.out])
 	}
 }
 
@@ -41,43 +69,31 @@ func grown[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// narrow makes one row of kept pixels from one of source pixels (4 bytes each).
-func (t *taps) narrow(dst, src []uint8) {
-	for i, tap := range t.of {
-		to := dst[3*i : 3*i+3 : 3*i+3]
-		if tap.k == nil {
-			clear(to)
-			continue
-		}
-		r, g, b := int32(half), int32(half), int32(half)
-		px := src[4*tap.from:][:4*len(tap.k)]
-		for _, k := range tap.k {
-			p := px[:4]
-			r += k * int32(p[0])
-			g += k * int32(p[1])
-			b += k * int32(p[2])
-			px = px[4:]
-		}
-		to[0], to[1], to[2] = clip(r), clip(g), clip(b)
+// narrowRows makes two rows of kept pixels.
+func (s *scratch) narrowRows(dst []uint64) {
+	for i, tap := range s.x.of {
+		r, g, b := across(tap.k, s.source[tap.from:])
+		dst[i] = s.round(r) | s.round(g)<<8 | s.round(b)<<16
 	}
 }
 
-// sumRows makes one row of the result from rows of the same length.
-func (t tap) sumRows(dst, rows []uint8, sum []int32) {
-	if t.k == nil {
-		clear(dst)
-		return
-	}
-	for i := range sum {
-		sum[i] = half
-	}
-	for j, k := range t.k {
-		row := rows[(t.from+j)*len(sum):][:len(sum)]
-		for i, s := range row {
-			sum[i] += k * int32(s)
+// round makes the samples of a sum.
+func (s *scratch) round(sum uint64) uint64 {
+	return uint64(s.clipped[above(sum)]) | uint64(s.clipped[below(sum)])<<32
+}
+
+// finish is the second pass. The result is what the table of its channel has for each sum.
+func (s *scratch) finish(t tensor, table *tables) {
+	for y, tap := range s.y.of {
+		from := max(tap.from-s.y.lo, 0)
+		s.k = pairs(s.k[:0], from, tap.k)
+		rows := s.wide[from/2*t.width:]
+		r, g, b := t.row(y)
+		for x := range r {
+			red, green, blue := down(s.k, rows[x:], t.width)
+			r[x] = table[0][below(red)]
+			g[x] = table[1][below(green)]
+			b[x] = table[2][below(blue)]
 		}
-	}
-	for i, s := range sum {
-		dst[i] = clip(s)
 	}
 }

@@ -106,8 +106,3 @@ func (f Filter) at(x float64) float64 {
 	}
 	return 0
 }
-
-// clip rounds a sum of products off to a sample.
-func clip(sum int32) uint8 {
-	return uint8(min(max(sum>>fractionBits, 0), 255))
-}

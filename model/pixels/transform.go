@@ -158,12 +158,14 @@ func (t Transform) Size(w, h int, v View) (width, height int) {
 	return p.x.out, p.y.out
 }
 
-// table holds what each of the 256 values of a sample becomes, per channel.
-func (t Transform) table() *[3][256]float32 {
-	var table [3][256]float32
+// tables holds what each level of a sum becomes, per channel.
+type tables [3][levels]float32
+
+func (t Transform) table() *tables {
+	var table tables
 	for c := range table {
-		for u := range table[c] {
-			table[c][u] = t.sample(u, c)
+		for level := range table[c] {
+			table[c][level] = t.sample(clip(level), c)
 		}
 	}
 	return &table
