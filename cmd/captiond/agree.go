@@ -142,7 +142,7 @@ func shownIn(ctx context.Context, c *worker.Clip, w frames.Window, n int) (imgs 
 }
 
 func (a *agreement) compare(ctx context.Context, s saying, imgs []*image.RGBA, still bool) (err error) {
-	if s.Window, err = a.pair.Compare(ctx, imgs, model.View{}, still); err != nil {
+	if s.Window, err = a.pair.Compare(ctx, imgs, still); err != nil {
 		return fmt.Errorf("compare %s at %.1f s: %w", s.File, s.From, err)
 	}
 	a.said = append(a.said, s)

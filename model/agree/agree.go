@@ -31,13 +31,13 @@ type Window struct {
 
 // Compare captions a window, greedily, from its frames in the order of time; still says
 // that it is a picture, to which no temporal embedding is added.
-func (p Pair) Compare(ctx context.Context, frames []*image.RGBA, view model.View, still bool) (Window, error) {
-	a, err := see(ctx, p.Reference, frames, view, still)
+func (p Pair) Compare(ctx context.Context, frames []*image.RGBA, still bool) (Window, error) {
+	a, err := see(ctx, p.Reference, frames, still)
 	if err != nil {
 		return Window{}, err
 	}
 	defer a.prefix.Close()
-	b, err := see(ctx, p.Other, frames, view, still)
+	b, err := see(ctx, p.Other, frames, still)
 	if err != nil {
 		return Window{}, err
 	}
@@ -69,8 +69,8 @@ type sight struct {
 	text     model.Text
 }
 
-func see(ctx context.Context, m *model.Model, frames []*image.RGBA, view model.View, still bool) (s sight, err error) {
-	if s.features, err = m.EncodeAll(ctx, frames, view); err != nil {
+func see(ctx context.Context, m *model.Model, frames []*image.RGBA, still bool) (s sight, err error) {
+	if s.features, err = m.EncodeAll(ctx, frames, model.View{}); err != nil {
 		return s, err
 	}
 	if still {
