@@ -139,12 +139,16 @@ func (m *Model) fit(windows [][]*Features) error {
 func (p *Prefix) Bytes() (bytes int64) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	width := int64(4)
+	if p.of.precision == graph.Float16 {
+		width = 2
+	}
 	for _, v := range p.images {
 		elements := int64(1)
 		for _, n := range v.Shape() {
 			elements *= n
 		}
-		bytes += 4 * elements
+		bytes += width * elements
 	}
 	return bytes
 }

@@ -14,7 +14,7 @@ import (
 // any number of requests for each, and none for some.
 func TestWindowsAreTheSameAloneAndTogether(t *testing.T) {
 	t.Parallel()
-	for _, precision := range []graph.Precision{graph.Float32, graph.Int8} {
+	for _, precision := range []graph.Precision{graph.Float32, graph.Int8, graph.Float16} {
 		m := openModel(t, filepath.Join("testdata", "video-six"), model.Options{Precision: precision})
 		all := clip(t, m, 7)
 		windows := [][]*model.Features{all[:3], all[2:5], all[4:7], {all[6], all[0], all[3]}}

@@ -14,13 +14,13 @@ const vision = "git.image_encoder.vision_model."
 //	     the checkpoint's position table or what interpolation made of it
 //	out  features [n, N, V] float32, after post_layernorm
 func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
-	b := newBuilder("encoder", w)
+	b := newBuilder("encoder", w, p)
 	if p == Int8 {
 		b.linear = b.linearInt8
 	}
 	v := s.Vision
-	pixels := b.Input("pixels", onnx.Float32, -1, s.Channels, -1, -1)
-	positions := b.Input("positions", onnx.Float32, -1, v.Hidden)
+	pixels := b.enter(b.Input("pixels", onnx.Float32, -1, s.Channels, -1, -1))
+	positions := b.enter(b.Input("positions", onnx.Float32, -1, v.Hidden))
 	frames := b.dim(pixels, 0)
 	tokens := b.concat(0, frames, b.Ints(-1, v.Hidden)) // the shape [n, N, V]
 
@@ -38,7 +38,7 @@ func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
 		h, x = b.addNorm(a, x, layer+"layer_norm2", v)
 		h, x = b.addNorm(b.mlp(h, layer+"mlp.fc1", layer+"mlp.fc2", v), x, next, v)
 	}
-	b.Output(b.Op("Reshape", []string{h, tokens}), onnx.Float32, -1, -1, v.Hidden)
+	b.Output(b.leave(b.Op("Reshape", []string{h, tokens})), onnx.Float32, -1, -1, v.Hidden)
 	return b.bytes()
 }
 

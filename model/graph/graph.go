@@ -72,13 +72,17 @@ type builder struct {
 	*onnx.Graph
 	weights  Weights
 	linear   func(x, name string, in, out int64) string // a linear layer: rows [n, in] to [n, out]
+	kind     onnx.Type                                  // of what is computed with: Float32 or Float16
 	rows     map[string][]string                        // values that were quantised
 	problems []error
 }
 
-func newBuilder(name string, w Weights) *builder {
-	b := &builder{Graph: onnx.New(name, opset), weights: w, rows: map[string][]string{}}
+func newBuilder(name string, w Weights, p Precision) *builder {
+	b := &builder{Graph: onnx.New(name, opset), weights: w, kind: onnx.Float32, rows: map[string][]string{}}
 	b.linear = b.linearFloat
+	if p == Float16 {
+		b.kind = onnx.Float16
+	}
 	return b
 }
 
@@ -90,21 +94,41 @@ func (b *builder) bytes() ([]byte, error) {
 }
 
 // weight declares a parameter and returns its name. dims may cut the tensor's
-// dimensions otherwise, as long as the number of elements is the same. Half
-// precision is widened when the graph is loaded.
+// dimensions otherwise, as long as the number of elements is the same. What is of another
+// precision than what is computed with is converted when the graph is built or loaded.
 func (b *builder) weight(name string, dims ...int64) string {
 	t := b.weights.Tensor(name)
 	if product(t.Dims) != product(dims) {
 		b.problems = append(b.problems, fmt.Errorf("tensor %s has shape %v, want %v", name, t.Dims, dims))
 		return name
 	}
+	if !b.Has(name) && b.kind == onnx.Float16 && t.Type != onnx.Float16 {
+		b.Raw(name, onnx.Float16, dims, halfBytes(b.floats(name, product(dims))))
+		return name
+	}
 	if !b.Has(name) {
 		b.declare(name, t, dims)
 	}
-	if t.Type == onnx.Float32 {
+	if t.Type == onnx.Float32 || b.kind == onnx.Float16 {
 		return name
 	}
-	return b.Op("Cast", []string{name}, onnx.Int("to", int64(onnx.Float32)))
+	return b.cast(name, onnx.Float32)
+}
+
+func (b *builder) cast(x string, to onnx.Type) string {
+	return b.Op("Cast", []string{x}, onnx.Int("to", int64(to)))
+}
+
+// enter turns an input, which has 32 bits, into what is computed with, and leave turns a
+// result into what an output has.
+func (b *builder) enter(x string) string { return b.convert(x, b.kind) }
+func (b *builder) leave(x string) string { return b.convert(x, onnx.Float32) }
+
+func (b *builder) convert(x string, to onnx.Type) string {
+	if b.kind == onnx.Float32 {
+		return x
+	}
+	return b.cast(x, to)
 }
 
 func (b *builder) declare(name string, t Tensor, dims []int64) {
@@ -201,7 +225,7 @@ func (b *builder) concat(axis int64, parts ...string) string {
 //
 //	in, out  [n] float32
 func Activation(name string) ([]byte, error) {
-	b := newBuilder("activation", nil)
+	b := newBuilder("activation", nil, Float32)
 	x := b.Input("x", onnx.Float32, -1)
 	b.Output(b.activation(x, name), onnx.Float32, -1)
 	return b.bytes()

@@ -74,7 +74,7 @@ func TestInt8SharesWhatItCan(t *testing.T) {
 			return 2
 		}
 		return 4
-	}})
+	}}, Int8)
 	x := b.Input("x", onnx.Float32, -1, 2)
 	b.linearInt8(b.linearInt8(x, "layer", 2, 2), "layer", 2, 2)
 	b.linearInt8(x, "other", 2, 2)

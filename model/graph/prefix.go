@@ -11,16 +11,16 @@ import (
 //
 //	in   features [W, F, N, V] float32; temporal [F, V] float32, the temporal embeddings,
 //	     or zeros where the checkpoint has none
-//	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d] float32, S = F*N.
-//	     Keys lie as the step multiplies them.
+//	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N, float16
+//	     in that precision, else float32. Keys lie as the step multiplies them.
 func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
-	b := newBuilder("prefix", w)
+	b := newBuilder("prefix", w, p)
 	if p == Int8 {
 		b.linear = b.linearInt8
 	}
 	v, t := s.Vision, s.Text
-	features := b.Input("features", onnx.Float32, -1, -1, -1, v.Hidden)
-	temporal := b.Input("temporal", onnx.Float32, -1, v.Hidden)
+	features := b.enter(b.Input("features", onnx.Float32, -1, -1, -1, v.Hidden))
+	temporal := b.enter(b.Input("temporal", onnx.Float32, -1, v.Hidden))
 	heads := b.concat(0, b.dim(features, 0), b.Ints(-1, t.Heads, t.head())) // the shape [W, S, h, d]
 	x := b.Op("Add", []string{features, b.Op("Unsqueeze", []string{temporal, b.Ints(1)})})
 	x = b.reshape(x, -1, v.Hidden)
@@ -33,8 +33,8 @@ func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 			return b.Op("Reshape", []string{b.linear(x, layer+"attention.self."+name, t.Hidden, t.Hidden), heads})
 		}
 		k, value := part("key"), b.transpose(part("value"), 0, 2, 1, 3)
-		b.Output(b.transpose(k, 0, 2, 3, 1), onnx.Float32, -1, t.Heads, t.head(), -1)
-		b.Output(value, onnx.Float32, -1, t.Heads, -1, t.head())
+		b.Output(b.transpose(k, 0, 2, 3, 1), b.kind, -1, t.Heads, t.head(), -1)
+		b.Output(value, b.kind, -1, t.Heads, -1, t.head())
 		if i+1 == t.Layers {
 			break
 		}

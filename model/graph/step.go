@@ -20,7 +20,7 @@ import (
 //	out  logits [n, vocabulary]
 //	     for each layer: text keys and values [B, h, T+L, d]
 func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
-	b := newBuilder("step", w)
+	b := newBuilder("step", w, p)
 	if p == Int8 {
 		b.linear = b.linearBlocks
 	}
@@ -28,17 +28,17 @@ func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
 	in := stepInputs{
 		ids:       b.Input("ids", onnx.Int64, -1, -1),
 		positions: b.Input("positions", onnx.Int64, -1, -1),
-		mask:      b.Input("mask", onnx.Float32, -1, 1, -1, -1),
+		mask:      b.enter(b.Input("mask", onnx.Float32, -1, 1, -1, -1)),
 		last:      b.Input("last", onnx.Int64, -1),
 		parents:   b.Input("parents", onnx.Int64, -1),
 	}
 	for i := range t.Layers {
-		in.imageK = append(in.imageK, b.Input(fmt.Sprint("image_k", i), onnx.Float32, -1, t.Heads, t.head(), -1))
-		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), onnx.Float32, -1, t.Heads, -1, t.head()))
+		in.imageK = append(in.imageK, b.Input(fmt.Sprint("image_k", i), b.kind, -1, t.Heads, t.head(), -1))
+		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), b.kind, -1, t.Heads, -1, t.head()))
 	}
 	for i := range t.Layers {
-		in.textK = append(in.textK, b.Input(fmt.Sprint("text_k", i), onnx.Float32, -1, t.Heads, -1, t.head()))
-		in.textV = append(in.textV, b.Input(fmt.Sprint("text_v", i), onnx.Float32, -1, t.Heads, -1, t.head()))
+		in.textK = append(in.textK, b.enter(b.Input(fmt.Sprint("text_k", i), onnx.Float32, -1, t.Heads, -1, t.head())))
+		in.textV = append(in.textV, b.enter(b.Input(fmt.Sprint("text_v", i), onnx.Float32, -1, t.Heads, -1, t.head())))
 	}
 	x := b.embed(in, s)
 	in.tokens = b.concat(0, b.dim(in.ids, 0), b.dim(in.ids, 1), b.Ints(t.Heads, t.head()))
@@ -49,10 +49,10 @@ func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
 		x, k, v = b.textLayer(x, i, in, t)
 		keys, values = append(keys, k), append(values, v)
 	}
-	b.Output(b.head(b.Op("Gather", []string{x, in.last}), s), onnx.Float32, -1, s.Vocabulary)
+	b.Output(b.leave(b.head(b.Op("Gather", []string{x, in.last}), s)), onnx.Float32, -1, s.Vocabulary)
 	for i := range keys {
-		b.Output(keys[i], onnx.Float32, -1, t.Heads, -1, t.head())
-		b.Output(values[i], onnx.Float32, -1, t.Heads, -1, t.head())
+		b.Output(b.leave(keys[i]), onnx.Float32, -1, t.Heads, -1, t.head())
+		b.Output(b.leave(values[i]), onnx.Float32, -1, t.Heads, -1, t.head())
 	}
 	return b.bytes()
 }
@@ -100,7 +100,7 @@ func (b *builder) extend(past, now, parents string) string {
 // rows of a window are one matrix against its image, whose keys and values are so read
 // once and never copied.
 func (b *builder) join(a attention, in stepInputs, t Tower) string {
-	q := b.Op("Mul", []string{a.q, b.Float(rsqrt(t.head()))})
+	q := b.Op("Mul", []string{a.q, b.enter(b.Float(rsqrt(t.head())))})
 	together := b.concat(0, in.windows, b.Ints(-1, t.Heads, t.head()))                            // [W, R*L, h, d]
 	toImage := b.transpose(b.Op("Reshape", []string{q, together}), 0, 2, 1, 3)                    // [W, h, R*L, d]
 	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [W, h, R*L, S]
