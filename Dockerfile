@@ -1,5 +1,4 @@
-# The program and its libraries, run by a user who is not root. For NVIDIA GPUs:
-# docker build --target gpu -t captiond:gpu . && docker run --gpus all captiond:gpu
+# The program and its libraries, run by a user who is not root.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -10,10 +9,7 @@ RUN make deps
 COPY . .
 RUN make build
 
-FROM build AS cuda
-RUN apt-get update && apt-get install -y --no-install-recommends python3-pip && make deps-gpu
-
-FROM debian:12-slim AS program
+FROM debian:12-slim
 RUN apt-get update \
 	&& apt-get install -y --no-install-recommends ca-certificates \
 		libavcodec59 libavdevice59 libavfilter8 libavformat59 libavutil57 libswresample4 libswscale6 \
@@ -28,12 +24,3 @@ ENV CAPTIOND_STATE=/var/lib/captiond \
 	CAPTIOND_MODEL_LIBRARY=/usr/local/lib/captiond/libonnxruntime.so.1
 USER 10001:10001
 ENTRYPOINT ["captiond"]
-
-# Where a container is given no GPU, this one runs models on the CPU, too.
-FROM program AS gpu
-COPY --from=cuda /src/lib/cuda /usr/local/lib/captiond/cuda
-ENV CAPTIOND_MODEL_LIBRARY=/usr/local/lib/captiond/cuda/libonnxruntime.so.1 \
-	NVIDIA_VISIBLE_DEVICES=all \
-	NVIDIA_DRIVER_CAPABILITIES=compute,utility
-
-FROM program
