@@ -8,7 +8,7 @@ type scratch struct {
 	x, y    taps
 	clipped [levels]uint8
 	source  []uint64 // two rows of the picture, in words: [x.in]
-	wide    []uint64 // the rows that are read, narrowed, in words: [half of y.hi-y.lo, x.out]
+	wide    []uint64 // the rows that are read, narrowed, in words: [half of y.hi-y.lo, and few, x.out]
 	k       []uint64 // weights of one row of the result
 }
 
@@ -53,7 +53,7 @@ func (s *scratch) narrow(img *image.RGBA, p plan, f Filter) {
 	s.x.set(p.x, f)
 	s.y.set(p.y, f)
 	s.source = grown(s.source, p.x.in)
-	s.wide = grown(s.wide, (s.y.hi-s.y.lo+1)/2*p.x.out)
+	s.wide = grown(s.wide, ((s.y.hi-s.y.lo+1)/2+few)*p.x.out)
 	pix, words := img.Pix[4*s.x.lo:], s.source[s.x.lo:s.x.hi]
 	for at, y := 0, s.y.lo; y < s.y.hi; at, y = at+p.x.out, y+2 {
 		next := min(y+1, s.y.hi-1) // the last row may be there twice, once without a weight
@@ -88,12 +88,30 @@ func (s *scratch) finish(t tensor, table *tables) {
 		from := max(tap.from-s.y.lo, 0)
 		s.k = pairs(s.k[:0], from, tap.k)
 		rows := s.wide[from/2*t.width:]
-		r, g, b := t.row(y)
-		for x := range r {
-			red, green, blue := down(s.k, rows[x:], t.width)
-			r[x] = table[0][below(red)]
-			g[x] = table[1][below(green)]
-			b[x] = table[2][below(blue)]
+		if len(s.k) <= few {
+			s.finishFew(t, y, rows, table)
+		} else {
+			s.finishRow(t, y, rows, table)
 		}
+	}
+}
+
+func (s *scratch) finishRow(t tensor, y int, rows []uint64, table *tables) {
+	r, g, b := t.row(y)
+	for x := range r {
+		red, green, blue := down(s.k, rows[x:], t.width)
+		r[x], g[x], b[x] = table[0][below(red)], table[1][below(green)], table[2][below(blue)]
+	}
+}
+
+// finishFew lets missing words weigh nothing: those of wide that were not narrowed.
+func (s *scratch) finishFew(t tensor, y int, rows []uint64, table *tables) {
+	var k [few]uint64
+	copy(k[:], s.k)
+	r, g, b := t.row(y)
+	u, v, w := rows[:len(r)], rows[t.width:][:len(r)], rows[2*t.width:][:len(r)]
+	for x := range r {
+		red, green, blue := downFew(&k, u[x], v[x], w[x])
+		r[x], g[x], b[x] = table[0][below(red)], table[1][below(green)], table[2][below(blue)]
 	}
 }

@@ -38,10 +38,7 @@ func join(words []uint64, a, b []uint8) {
 	}
 }
 
-// across sums the weighted words of a tap: each half becomes the sum of its row. Inlined
-// it would be slower, since the compiler runs out of registers.
-//
-//go:noinline
+// across sums the weighted words of a tap: each half becomes the sum of its row.
 func across(k []int32, words []uint64) (r, g, b uint64) {
 	r, g, b = start, start, start
 	words = words[:len(k)]
@@ -55,8 +52,8 @@ func across(k []int32, words []uint64) (r, g, b uint64) {
 }
 
 // down sums weighted words that are width apart. With the weights of pairs, the half of
-// the row below becomes the sum of a column; the other one is of no use. Not inlined, as
-// across.
+// the row below becomes the sum of a column; the other one is of no use. Inlined it would
+// take up to a sixth longer, since the compiler runs out of registers.
 //
 //go:noinline
 func down(k, words []uint64, width int) (r, g, b uint64) {
@@ -67,6 +64,18 @@ func down(k, words []uint64, width int) (r, g, b uint64) {
 		g += k * (w >> 8 & samples)
 		b += k * (w >> 16 & samples)
 	}
+	return r, g, b
+}
+
+// few is how many words, at most, make a row of a picture that is larger than its source
+// or hardly smaller.
+const few = 3
+
+// downFew is down for that many: pictures are made larger in three quarters of the time.
+func downFew(k *[few]uint64, u, v, w uint64) (r, g, b uint64) {
+	r = start + k[0]*(u&samples) + k[1]*(v&samples) + k[2]*(w&samples)
+	g = start + k[0]*(u>>8&samples) + k[1]*(v>>8&samples) + k[2]*(w>>8&samples)
+	b = start + k[0]*(u>>16&samples) + k[1]*(v>>16&samples) + k[2]*(w>>16&samples)
 	return r, g, b
 }
 
