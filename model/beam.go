@@ -23,7 +23,7 @@ func (s *microsoftBeam) norm(length int) float64 {
 }
 
 func (s *microsoftBeam) next(logits [][]float32) ([]int64, []int) {
-	ways := candidates(s.beams, logits, 2*s.width)
+	ways := s.candidates(s.beams, logits, 2*s.width)
 	if s.kept != nil && s.kept.score >= ways[0].sum/s.norm(s.total-1) {
 		return nil, nil
 	}
@@ -81,7 +81,7 @@ func (s *huggingFaceBeam) next(logits [][]float32) ([]int64, []int) {
 	var beams []hypothesis
 	var tokens []int64
 	var parents []int
-	for rank, c := range candidates(s.beams, logits, max(2, 1+len(s.ends))*s.width) {
+	for rank, c := range s.candidates(s.beams, logits, max(2, 1+len(s.ends))*s.width) {
 		h := s.beams[c.beam]
 		switch {
 		case !s.isEnd(c.token) && !last:

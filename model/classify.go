@@ -62,10 +62,10 @@ func (m *Model) walk(ctx context.Context, p *Prefix, ids []int64, l *Labels) ([]
 	if err != nil {
 		return nil, err
 	}
-	w := walk{Labels: l, prefix: p, prompt: len(ids), past: r.past, e: newExponential(),
+	w := walk{Labels: l, prefix: p, prompt: len(ids), past: r.past,
 		logProbs: make([]float64, len(l.places)), scores: make([]Score, len(l.names))}
 	defer func() { closeAll(w.past) }()
-	if err := w.score(l.root, -w.e.logSum(logits[0]), logits[0]); err != nil {
+	if err := w.score(l.root, -m.exp.logSum(logits[0]), logits[0]); err != nil {
 		return nil, err
 	}
 	for from := 0; from < len(l.places); from += classifyPlaces {
@@ -85,7 +85,6 @@ type walk struct {
 	prompt int     // tokens
 	past   []Value // keys and values of the prompt and of open
 	open   []int   // the places above the next, from the root on
-	e      *exponential
 
 	logProbs []float64 // of coming to each place, where it is known
 	scores   []Score
@@ -110,7 +109,7 @@ func (w *walk) run(ctx context.Context, from, to int) error {
 	}
 	defer closeAll(out)
 	logits := slices.Collect(slices.Chunk(out[0].Float32(), int(w.of.sizes.Vocabulary)))
-	totals := w.e.logSums(logits)
+	totals := w.of.exp.logSums(logits)
 	for i, p := range w.places[from:to] {
 		if err := w.score(p.node, w.logProbs[from+i]-totals[i], logits[i]); err != nil {
 			return err

@@ -7,7 +7,8 @@ import (
 )
 
 // exponential is e^-x for x >= 0 from tables, to 11 digits and three times as fast as
-// math.Exp: a list of labels needs tens of millions.
+// math.Exp: a token needs as many as the vocabulary has entries, a list of labels tens of
+// millions.
 type exponential struct {
 	whole    [exponents]float64 // e^-i
 	fraction [fractions]float64 // e^-(i/fractions)
@@ -29,8 +30,8 @@ func newExponential() *exponential {
 	return e
 }
 
-// logSum is the logarithm of the sum of exponentials, as the function of that name. It is
-// no number where a logit is none or infinite.
+// logSum is the logarithm of the sum of exponentials: what turns logits into
+// log-probabilities. It is no number where a logit is none or infinite.
 func (e *exponential) logSum(logits []float32) float64 {
 	greatest := greatest(logits)
 	sum := 0.0

@@ -40,3 +40,13 @@ func TestExponentialOfNoNumbers(t *testing.T) {
 		}
 	}
 }
+
+// logSum is what exponential computes, by the library's exponential.
+func logSum(logits []float32) float64 {
+	greatest := float64(greatest(logits))
+	sum := 0.0
+	for _, l := range logits {
+		sum += math.Exp(float64(l) - greatest)
+	}
+	return greatest + math.Log(sum)
+}

@@ -174,7 +174,7 @@ func (m *Model) limit(r Request, prompt int) int {
 }
 
 func (m *Model) search(r Request, prompt int) search {
-	limits := limits{ends: m.ends, prompt: prompt, total: m.limit(r, prompt)}
+	limits := limits{exp: m.exp, ends: m.ends, prompt: prompt, total: m.limit(r, prompt)}
 	switch {
 	case prompt >= limits.total:
 		return noRoom{}

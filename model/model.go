@@ -28,6 +28,7 @@ type Model struct {
 	parts
 	runtime               Runtime
 	encoder, prefix, step Session
+	exp                   *exponential
 }
 
 // parts is what a model takes from its checkpoint.
@@ -51,7 +52,7 @@ type parts struct {
 // load makes the three sessions, side by side: most of the time goes into copying
 // weights.
 func load(rt Runtime, p parts) (_ *Model, err error) {
-	m := &Model{parts: p, runtime: rt}
+	m := &Model{parts: p, runtime: rt, exp: newExponential()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Close())

@@ -2,7 +2,6 @@ package model
 
 import (
 	"errors"
-	"math"
 	"slices"
 )
 
@@ -21,6 +20,7 @@ type search interface {
 // limits of a search: the end tokens, and the lengths of the prompt and of prompt and
 // text together.
 type limits struct {
+	exp           *exponential
 	ends          []int64
 	prompt, total int
 }
@@ -72,7 +72,7 @@ type greedy struct {
 func (g *greedy) next(logits [][]float32) ([]int64, []int) {
 	l := logits[0]
 	token := g.choose(l)
-	p := float64(l[token]) - logSum(l)
+	p := float64(l[token]) - g.exp.logSum(l)
 	if g.isEnd(token) {
 		g.found = g.found.end(p, 0)
 		return nil, nil
@@ -116,17 +116,6 @@ func argmax(logits []float32) int64 {
 	return int64(best)
 }
 
-// logSum is the logarithm of the sum of exponentials: what turns logits into
-// log-probabilities.
-func logSum(logits []float32) float64 {
-	greatest := float64(greatest(logits))
-	sum := 0.0
-	for _, l := range logits {
-		sum += math.Exp(float64(l) - greatest)
-	}
-	return greatest + math.Log(sum)
-}
-
 // greatest of some numbers. Where some are no numbers it is any of them; slices.Max would
 // say so, and is ten times slower.
 func greatest(of []float32) float32 {
@@ -160,12 +149,12 @@ type candidate struct {
 
 // candidates are the n likeliest ways on from the beams, the best first; among equals
 // that of the lower beam and token.
-func candidates(beams []hypothesis, logits [][]float32, n int) []candidate {
+func (l limits) candidates(beams []hypothesis, logits [][]float32, n int) []candidate {
 	var best []candidate
 	for b, row := range logits {
-		total := logSum(row)
-		for t, l := range row {
-			p := float64(l) - total
+		total := l.exp.logSum(row)
+		for t, logit := range row {
+			p := float64(logit) - total
 			c := candidate{b, int64(t), p, beams[b].score + p}
 			if len(best) == n && c.sum <= best[n-1].sum {
 				continue

@@ -67,7 +67,7 @@ func TestSearchesAreTheReferences(t *testing.T) {
 		t.Fatalf("%d cases, want 100 at least", len(g.Cases))
 	}
 	for _, c := range g.Cases {
-		limits := limits{ends: []int64{g.End}, prompt: len(c.Prompt), total: c.Total}
+		limits := limits{exp: newExponential(), ends: []int64{g.End}, prompt: len(c.Prompt), total: c.Total}
 		var s search
 		switch {
 		case c.Search == "trie":
