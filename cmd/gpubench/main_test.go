@@ -28,7 +28,7 @@ func library(t *testing.T) string {
 func TestMeasures(t *testing.T) {
 	t.Parallel()
 	args := []string{
-		"-library", library(t), "-device", "cpu", "-threads", "1", "-shapes", "tiny", "-precisions", "float32,int8",
+		"-library", library(t), "-device", "cpu", "-threads", "1", "-shapes", "tiny", "-precisions", "float32,int8,float16",
 		"-batches", "1,3", "-tokens", "4", "-rounds", "2", "-matmul", "64", "-peak", "1", "-weights", t.TempDir(),
 	}
 	var out bytes.Buffer
@@ -36,10 +36,10 @@ func TestMeasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 {
+	if len(lines) != 3 {
 		t.Fatalf("%d lines, want one for each precision: %s", len(lines), &out)
 	}
-	for i, precision := range []string{"float32", "int8"} {
+	for i, precision := range []string{"float32", "int8", "float16"} {
 		var r report
 		if err := json.Unmarshal([]byte(lines[i]), &r); err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestMeasures(t *testing.T) {
 	if err := run(t.Context(), append(args, "-matmul", "0"), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Method: ", "git-tiny, int8, 4 tokens on cpu", "captions/s"} {
+	for _, want := range []string{"Method: ", "git-tiny, float16, 4 tokens on cpu", "captions/s"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text has no %q: %s", want, &out)
 		}
