@@ -218,7 +218,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"ask", "a.mp4"}, "at least 2 arg"},
 		{[]string{"ask", "a.mp4", ""}, "a question is empty"},
 		{[]string{"ask", "a.mp4", "what?", "-o", "srt"}, "answers are no subtitles"},
-		{[]string{"bench", "--shape", "round", "--rounds", "0"}, "use base or large"},
+		{[]string{"bench", "--shape", "round", "--rounds", "0"}, "use base, large, base-coco, base-vqav2"},
 		{[]string{"model", "verify"}, "accepts 1 arg"},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {

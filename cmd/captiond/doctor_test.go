@@ -1,15 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/captiond/captiond/model/synthetic"
 )
 
 func TestDoctor(t *testing.T) {
@@ -91,33 +88,4 @@ func TestModelVerifyLogits(t *testing.T) {
 		t.Fatal(err)
 	}
 	captiond(t, "model", "verify", folder, "--image", "../../demo/picture.png").want(t, exitFailed, "published [-0.9925 -0.9930 -0.9935]")
-}
-
-func TestBenchPrintsItsFields(t *testing.T) {
-	t.Parallel()
-	weights := benchWeights(t)
-	got := captiond(t, "bench", "-o", "json", "--rounds", "1", "--tokens", "2", "--weights", weights)
-	got.want(t, exitDone, "")
-	var report map[string]any
-	if err := json.Unmarshal([]byte(got.out), &report); err != nil || strings.Count(got.out, "\n") != 1 {
-		t.Fatalf("%v in %q", err, got.out)
-	}
-	for _, field := range []string{"encoder_vs_matmul", "prefix_vs_matmul", "second_question_ratio", "labels_1000_vs_10", "clip_seconds", "load_seconds", "peak_rss_bytes"} {
-		if v, ok := report[field].(float64); !ok || v <= 0 {
-			t.Errorf("%s is %v", field, report[field])
-		}
-	}
-}
-
-// benchWeights is a small checkpoint where the full-size one would be.
-func benchWeights(t *testing.T) string {
-	t.Helper()
-	folder := t.TempDir()
-	shape := synthetic.Base(6)
-	shape.Layers, shape.TextLayers, shape.Vocabulary, shape.Hidden, shape.MLP = 2, 2, 2000, 96, 192
-	shape.TextHidden, shape.TextMLP, shape.TextHeads, shape.Heads = 96, 192, 4, 4
-	if err := synthetic.Write(folder, shape, 1); err != nil {
-		t.Fatal(err)
-	}
-	return folder
 }

@@ -1,133 +1,222 @@
-// Package bench measures what a machine can do with GIT: each stage of a clip's
-// caption, as a share of the rate at which the same runtime, with the same threads and
-// in the same minute, multiplies matrices of the encoder's shapes. Stages are measured
-// in turn, round after round, and medians are reported, so that a machine whose speed
-// drifts changes the absolute times and not the ratios.
+// Package bench measures what a machine can do with GIT: each stage of a clip's caption, as
+// a share of what limits it (the rate at which the same runtime, with the same threads and
+// in the same minute, multiplies matrices of the encoder's shapes; how fast memory is
+// read), and whole clips beside those of others who do the same work. All is measured in
+// turn, round after round, and medians are reported with their spread, so that a machine
+// whose speed drifts changes the absolute times and not the ratios.
 package bench
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/model/graph"
 )
 
-// Report is one measurement. Times are medians in seconds.
-type Report struct {
-	Shape   string `json:"shape"`
-	Device  string `json:"device"`
-	Frames  int    `json:"frames"`
-	Tokens  int    `json:"tokens"`
-	Rounds  int    `json:"rounds"`
-	Threads int    `json:"threads"`
-
-	EncoderVsMatmul     float64 `json:"encoder_vs_matmul"`     // share of the matrix-multiply rate
-	PrefixVsMatmul      float64 `json:"prefix_vs_matmul"`      // likewise
-	SecondQuestionRatio float64 `json:"second_question_ratio"` // of the first question's time
-	LabelsRatio         float64 `json:"labels_1000_vs_10"`     // of the times, encoder and prefix included
-	ClipSeconds         float64 `json:"clip_seconds"`          // encoder, prefix and tokens
-	LoadSeconds         float64 `json:"load_seconds"`
-	PeakRSSBytes        int64   `json:"peak_rss_bytes"` // of load and clips, without the products
-	WeightsBytes        int64   `json:"weights_bytes"`
-
-	MatmulGFLOPS   float64 `json:"matmul_gflops"` // rate of the matrix products
-	EncoderSeconds float64 `json:"encoder_seconds"`
-	PrefixSeconds  float64 `json:"prefix_seconds"`
-	TokensSeconds  float64 `json:"tokens_seconds"`
-	LabelsSeconds  float64 `json:"labels_seconds"` // of 1,000 labels alone
-	Spread         float64 `json:"spread"`         // (slowest - fastest) / median of the clip over the rounds
-}
-
-// Plan is what is measured. Open loads the model anew: it is called once, and timed.
+// Plan is what is measured of one model. Open loads the model anew: it is called twice, and
+// timed.
 type Plan struct {
-	Open    func() (*model.Model, error)
-	Runtime model.Runtime // that Open uses
-	Frames  int           // frames of the clip
-	Tokens  int           // tokens generated for each text, at least 1
-	Rounds  int           // at least 1
+	Open      func() (*model.Model, error)
+	Runtime   model.Runtime   // that Open uses
+	Precision graph.Precision // that Open asks for
+	Prompt    string          // the first question; "" for a caption
+	Frames    int             // frames of the clip
+	Tokens    int             // tokens generated for each text, at least 1
+	Rounds    int             // at least 1
+	Labels    bool            // choose among labels too
+	Readers   int             // threads that read memory to learn its bandwidth; 0 leaves that out
+	Known     Report          // what the report says beside: shape, device, threads, weights, machine
 }
 
-// Run measures. It is not to run beside anything else.
-func Run(ctx context.Context, p Plan) (_ Report, err error) {
+// Peer is somebody else who does the same work.
+type Peer struct {
+	Name   string
+	Rounds int // takes part in so many rounds at most
+	// Run does the work once and says how long it took, in seconds.
+	Run func(context.Context) (float64, error)
+}
+
+// Run measures one model. It is not to run beside anything else.
+func Run(ctx context.Context, p Plan) (Report, error) {
+	reports, _, err := Race(ctx, []Plan{p}, nil)
+	if err != nil {
+		return Report{}, err
+	}
+	return reports[0], nil
+}
+
+// Race measures several models, at least one, and peers side by side: each once in each
+// round of the first plan. The lines say how their clips compare, models first.
+func Race(ctx context.Context, plans []Plan, peers []Peer) ([]Report, []Line, error) {
+	return race(ctx, plans, peers, func(*subject) {})
+}
+
+// race shows each model to look when all rounds are done.
+func race(ctx context.Context, plans []Plan, peers []Peer, look func(*subject)) (reports []Report, _ []Line, err error) {
+	var subjects []*subject
+	defer func() {
+		for _, s := range subjects {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	for _, p := range plans { // one after the other, so that each has the memory for itself
+		s, err := alone(ctx, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		subjects = append(subjects, s)
+	}
+	for _, s := range subjects {
+		if err := s.prepare(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	runs := newRuns(subjects, peers)
+	for range plans[0].Rounds {
+		if err := runs.round(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, s := range subjects {
+		reports = append(reports, s.sum())
+		look(s)
+	}
+	return reports, runs.lines(), nil
+}
+
+// subject is a model that is measured.
+type subject struct {
+	plan     Plan
+	report   Report
+	clip     *clip
+	products *products
+	memory   *memory // nil where it is not read
+	read     uint64  // sum of what was: it is used, so the reading is not left out
+	rounds   []times
+}
+
+// alone opens the model, captions one clip and closes it: start-up and peak memory.
+func alone(ctx context.Context, p Plan) (_ *subject, err error) {
+	s := &subject{plan: p, report: p.Known}
+	s.report.Precision, s.report.Frames, s.report.Tokens, s.report.Rounds = p.Precision.String(), p.Frames, p.Tokens, p.Rounds
 	debug.FreeOSMemory() // what was done before is not measured
 	resetPeak()
 	begun := time.Now()
 	m, err := p.Open()
 	if err != nil {
-		return Report{}, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	r := Report{Frames: p.Frames, Tokens: p.Tokens, Rounds: p.Rounds, LoadSeconds: time.Since(begun).Seconds()}
-	c := newClip(m, p)
-	if _, err := c.round(ctx); err != nil { // the first run fills caches and arenas
-		return r, err
-	}
-	if r.PeakRSSBytes, err = peak(); err != nil {
-		return r, err
-	}
-	if err := c.label(); err != nil {
-		return r, err
-	}
-	products, err := newProducts(p.Runtime, m, c.tokens, p.Frames)
+	s.report.LoadSeconds = time.Since(begun).Seconds()
+	_, prefix, t, err := newClip(m, p).caption(ctx)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, products.close()) }()
-	rounds, err := c.rounds(ctx, products, p.Rounds)
+	prefix.Close()
+	s.report.StartupSeconds = s.report.LoadSeconds + t.clip()
+	if s.report.PeakRSSBytes, err = peak(); err != nil {
+		return nil, err
+	}
+	if s.report.WeightsBytes > 0 {
+		s.report.PeakVsWeights = float64(s.report.PeakRSSBytes) / float64(s.report.WeightsBytes)
+	}
+	return s, nil
+}
+
+// prepare opens the model for the rounds and runs all once: caches and arenas are filled.
+func (s *subject) prepare(ctx context.Context) error {
+	m, err := s.plan.Open()
 	if err != nil {
-		return r, err
+		return err
 	}
-	r.fill(rounds, Count(m.Sizes(), int64(p.Frames), c.tokens), products.work)
-	return r, nil
-}
-
-// fill sums the rounds up.
-func (r *Report) fill(rounds []times, clip Work, products float64) {
-	rate := products / median(rounds, func(t times) float64 { return t.products })
-	r.EncoderSeconds = median(rounds, func(t times) float64 { return t.encoder })
-	r.PrefixSeconds = median(rounds, func(t times) float64 { return t.prefix })
-	r.TokensSeconds = median(rounds, func(t times) float64 { return t.first })
-	r.LabelsSeconds = median(rounds, func(t times) float64 { return t.many })
-	r.ClipSeconds = median(rounds, times.clip)
-	r.MatmulGFLOPS = rate / 1e9
-	// Ratios are taken round by round, so that drift between rounds cancels.
-	r.EncoderVsMatmul = median(rounds, func(t times) float64 { return clip.Encoder / t.encoder / (products / t.products) })
-	r.PrefixVsMatmul = median(rounds, func(t times) float64 { return clip.Prefix / t.prefix / (products / t.products) })
-	r.SecondQuestionRatio = median(rounds, func(t times) float64 { return t.second / t.clip() })
-	r.LabelsRatio = median(rounds, times.labels)
-	r.Spread = spread(rounds, times.clip)
-}
-
-// median of a figure over the rounds.
-func median(rounds []times, figure func(times) float64) float64 {
-	sorted := figures(rounds, figure)
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// spread is the distance of the extremes in parts of the median.
-func spread(rounds []times, figure func(times) float64) float64 {
-	sorted := figures(rounds, figure)
-	return (sorted[len(sorted)-1] - sorted[0]) / median(rounds, figure)
-}
-
-func figures(rounds []times, figure func(times) float64) []float64 {
-	all := make([]float64, len(rounds))
-	for i, t := range rounds {
-		all[i] = figure(t)
+	s.clip = newClip(m, s.plan)
+	if s.plan.Labels {
+		if err := s.clip.label(); err != nil {
+			return err
+		}
 	}
-	slices.Sort(all)
-	return all
+	if s.products, err = newProducts(s.plan.Runtime, m, s.clip.tokens, s.plan.Frames); err != nil {
+		return err
+	}
+	if s.plan.Readers > 0 {
+		bytes := TokenBytes(m.Sizes(), s.plan.Precision, s.columns())
+		s.memory = newMemory(bytes, s.plan.Readers)
+	}
+	_, err = s.round(ctx)
+	return err
+}
+
+// columns is the number of keys that a token in the middle of a text sees.
+func (s *subject) columns() int64 {
+	return int64(s.plan.Frames)*s.clip.tokens + int64(s.plan.Tokens)/2
+}
+
+// yardsticks are those of the model's clip.
+func (s *subject) yardsticks() yardsticks {
+	sizes := s.clip.model.Sizes()
+	y := yardsticks{
+		clip:     Count(sizes, int64(s.plan.Frames), s.clip.tokens),
+		products: s.products.work,
+		token:    TokenBytes(sizes, s.plan.Precision, s.columns()),
+		tokens:   float64(s.plan.Tokens),
+	}
+	if s.memory != nil {
+		y.memory = s.memory.bytes()
+	}
+	return y
+}
+
+// round times everything once.
+func (s *subject) round(ctx context.Context) (t times, err error) {
+	if t, err = s.clip.round(ctx); err != nil {
+		return t, err
+	}
+	if t.products, err = s.products.time(ctx); err != nil {
+		return t, err
+	}
+	if s.memory != nil {
+		var sum uint64
+		t.memory, sum = s.memory.time()
+		s.read += sum
+	}
+	return t, nil
+}
+
+// sum is the report of all rounds.
+func (s *subject) sum() Report {
+	s.report.fill(s.rounds, s.yardsticks())
+	return s.report
+}
+
+func (s *subject) close() error {
+	var errs []error
+	if s.products != nil {
+		errs = append(errs, s.products.close())
+	}
+	if s.clip != nil {
+		errs = append(errs, s.clip.model.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close model: %w", err)
+	}
+	return nil
 }
 
 // Method says how the figures come about; it is printed with them.
-const Method = `Method: six frames of noise at the model's own size are encoded, begun as one window and
-captioned with a forced number of tokens; then a second question is asked about the same
-window, and labels are chosen from: 10, and 1,000 that share their beginnings as the names
-of ImageNet's classes do. The matrix-multiply rate is that of the same runtime with the same threads on the
-encoder's own matrix products alone, measured between the rounds. Shares count the
-operations of matrix products and attention, and nothing else. Load is opening the model
-from a file in the page cache; peak memory is that of load and first clip.`
+const Method = `Method: pictures of noise at the model's own size, as many as the model sees at once, are
+encoded, begun as one window and captioned (base-vqav2: asked about) with a forced number of
+tokens: a clip. Then a second question is asked about the same window; the window slides by
+one frame, which is encoded, and is captioned; and labels are chosen from: 10, and 1,000 that
+share their beginnings as the names of ImageNet's classes do. The matrix-multiply rate is
+that of the same runtime with the same threads on the encoder's own matrix products alone,
+in float32 whatever the precision, measured in each round. Its shares count the operations
+of matrix products and attention, and nothing else. The bandwidth is that of reading as many
+bytes as a token needs, with the same threads, in each round; its share counts the weights
+of decoder and head and the keys and values, once for each token. Load is opening the model
+from a file in the page cache; start-up is load and the first clip; peak memory is that of
+both, mapped weights counted. Ratios are taken round by round: medians, with the distance of
+the extremes as spread.`

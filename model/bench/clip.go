@@ -18,7 +18,9 @@ const question = "what is the man doing with the guitar?"
 type clip struct {
 	model    *model.Model
 	pictures []*image.RGBA
-	request  model.Request
+	first    model.Request
+	second   model.Request
+	want     int   // tokens of each text
 	tokens   int64 // image tokens of one frame
 	few      *model.Labels
 	many     *model.Labels // nil until they are to be timed
@@ -29,10 +31,8 @@ type clip struct {
 func newClip(m *model.Model, p Plan) *clip {
 	s := m.Sizes()
 	side := m.Side()
-	c := &clip{model: m, tokens: (int64(side)/s.Patch)*(int64(side)/s.Patch) + 1}
-	// The begin token counts: one more than are generated. Random weights end a text
-	// early once in thousands of tokens.
-	c.request.MaxTokens = p.Tokens + 1
+	c := &clip{model: m, want: p.Tokens, tokens: (int64(side)/s.Patch)*(int64(side)/s.Patch) + 1}
+	c.first, c.second = c.request(p.Prompt), c.request(question)
 	random := rand.New(rand.NewPCG(1, 2))
 	for range p.Frames {
 		img := image.NewRGBA(image.Rect(0, 0, side, side))
@@ -42,6 +42,12 @@ func newClip(m *model.Model, p Plan) *clip {
 		c.pictures = append(c.pictures, img)
 	}
 	return c
+}
+
+// request is for a text of the length wanted. Prompt and begin token count. Random weights
+// end a text early once in thousands of tokens.
+func (c *clip) request(prompt string) model.Request {
+	return model.Request{Prompt: prompt, MaxTokens: 1 + len(c.model.Encoding(prompt)) + c.want}
 }
 
 // label has the rounds from now on choose among labels too.
@@ -54,52 +60,91 @@ func (c *clip) label() (err error) {
 	return err
 }
 
-// times are those of one round in seconds.
-type times struct{ products, encoder, prefix, first, second, few, many float64 }
+// times are those of one round in seconds; 0 for what was left out.
+type times struct{ products, memory, encoder, prefix, first, second, slide, few, many float64 }
 
 // clip is the time from pictures to the first text.
 func (t times) clip() float64 { return t.encoder + t.prefix + t.first }
 
 // labels is the time from pictures to the probabilities of many labels over that of few.
 func (t times) labels() float64 {
+	if t.few == 0 {
+		return 0
+	}
 	return (t.encoder + t.prefix + t.many) / (t.encoder + t.prefix + t.few)
 }
 
-// round captions the clip, asks a second question and chooses among labels.
+// round captions the clip and does what can be done with what was computed for it.
 func (c *clip) round(ctx context.Context) (t times, err error) {
-	watch := stopwatch{time.Now()}
+	features, prefix, t, err := c.caption(ctx)
+	if err != nil {
+		return t, err
+	}
+	defer prefix.Close()
+	watch := newStopwatch()
+	if err := c.generate(ctx, prefix, c.second); err != nil {
+		return t, err
+	}
+	t.second = watch.lap()
+	if t.slide, err = c.slide(ctx, features); err != nil {
+		return t, err
+	}
+	return t, c.classify(ctx, prefix, &t)
+}
+
+// caption goes from pictures to a text. The prefix is to be closed.
+func (c *clip) caption(ctx context.Context) (_ []*model.Features, _ *model.Prefix, t times, err error) {
+	watch := newStopwatch()
 	features, err := c.model.EncodeAll(ctx, c.pictures, model.View{})
 	if err != nil {
-		return t, fmt.Errorf("encode: %w", err)
+		return nil, nil, t, fmt.Errorf("encode: %w", err)
 	}
 	t.encoder = watch.lap()
 	prefix, err := c.model.Begin(ctx, features)
 	if err != nil {
-		return t, fmt.Errorf("begin: %w", err)
+		return nil, nil, t, fmt.Errorf("begin: %w", err)
 	}
-	defer prefix.Close()
 	t.prefix = watch.lap()
-	if err := c.generate(ctx, prefix, c.request); err != nil {
-		return t, err
+	if err := c.generate(ctx, prefix, c.first); err != nil {
+		prefix.Close()
+		return nil, nil, t, err
 	}
 	t.first = watch.lap()
-	second := c.request
-	second.Prompt = question
-	second.MaxTokens += len(c.model.Encoding(question))
-	if err := c.generate(ctx, prefix, second); err != nil {
-		return t, err
+	return features, prefix, t, nil
+}
+
+// slide is the time to caption the next window in seconds: one frame is new.
+func (c *clip) slide(ctx context.Context, features []*model.Features) (float64, error) {
+	if len(features) == 1 {
+		return 0, nil
 	}
-	t.second = watch.lap()
+	watch := newStopwatch()
+	next, err := c.model.Encode(ctx, c.pictures[0], model.View{})
+	if err != nil {
+		return 0, fmt.Errorf("encode: %w", err)
+	}
+	prefix, err := c.model.Begin(ctx, append(features[1:len(features):len(features)], next))
+	if err != nil {
+		return 0, fmt.Errorf("begin: %w", err)
+	}
+	defer prefix.Close()
+	err = c.generate(ctx, prefix, c.first)
+	return watch.lap(), err
+}
+
+// classify chooses among the labels, if there are any.
+func (c *clip) classify(ctx context.Context, prefix *model.Prefix, t *times) error {
 	if c.many == nil {
-		return t, nil
+		return nil
 	}
+	watch := newStopwatch()
 	if _, err := c.model.Classify(ctx, prefix, "", c.few); err != nil {
-		return t, err
+		return err
 	}
 	t.few = watch.lap()
-	_, err = c.model.Classify(ctx, prefix, "", c.many)
+	_, err := c.model.Classify(ctx, prefix, "", c.many)
 	t.many = watch.lap()
-	return t, err
+	return err
 }
 
 // generate demands the full length: a shorter text would be measured as a faster one.
@@ -108,29 +153,15 @@ func (c *clip) generate(ctx context.Context, p *model.Prefix, r model.Request) e
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
-	if want := c.request.MaxTokens - 1; len(text.Tokens) != want {
-		return fmt.Errorf("generate: the text ended after %d of %d tokens: take weights of another seed", len(text.Tokens), want)
+	if len(text.Tokens) != c.want {
+		return fmt.Errorf("generate: the text ended after %d of %d tokens: take weights of another seed", len(text.Tokens), c.want)
 	}
 	return nil
 }
 
-// rounds times the stages in turn.
-func (c *clip) rounds(ctx context.Context, p *products, n int) ([]times, error) {
-	all := make([]times, n)
-	for i := range all {
-		t, err := c.round(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if t.products, err = p.time(ctx); err != nil {
-			return nil, err
-		}
-		all[i] = t
-	}
-	return all, nil
-}
-
 type stopwatch struct{ since time.Time }
+
+func newStopwatch() *stopwatch { return &stopwatch{time.Now()} }
 
 // lap is the time since the last lap in seconds.
 func (w *stopwatch) lap() float64 {

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/captiond/captiond/model"
 )
@@ -40,7 +39,7 @@ func (p *products) close() error {
 
 // time of one run in seconds, over as many runs as the encoder makes.
 func (p *products) time(ctx context.Context) (float64, error) {
-	watch := stopwatch{time.Now()}
+	watch := newStopwatch()
 	for range p.runs {
 		out, err := p.session.Run(ctx, p.rows)
 		if err != nil {

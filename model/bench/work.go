@@ -31,3 +31,33 @@ func layer(n int64, t graph.Tower) float64 {
 
 // product is a matrix product of m x k and k x n.
 func product(m, k, n int64) float64 { return 2 * float64(m) * float64(k) * float64(n) }
+
+// TokenBytes is what must be read from memory for one token of text: the weights of the
+// decoder's layers and of the head, and keys and values of the image tokens and of the
+// text so far, some columns together. All else (biases, norms, one row of the word
+// embeddings) counts as nothing, so that a share of the bandwidth is never flattered.
+func TokenBytes(s graph.Sizes, p graph.Precision, columns int64) float64 {
+	t := s.Text
+	weights := t.Layers*(4*t.Hidden*t.Hidden+2*t.Hidden*t.MLP) + t.Hidden*s.Vocabulary
+	cache := 2 * t.Layers * columns * t.Hidden
+	return weightBytes(p)*float64(weights) + cacheBytes(p)*float64(cache)
+}
+
+// weightBytes is the size of a weight of the decoder.
+func weightBytes(p graph.Precision) float64 {
+	switch p {
+	case graph.Int8:
+		return 1 + 4.0/32 // a scale for each 32 of them
+	case graph.Float16:
+		return 2
+	}
+	return 4
+}
+
+// cacheBytes is the size of one number of the keys and values.
+func cacheBytes(p graph.Precision) float64 {
+	if p == graph.Float16 {
+		return 2
+	}
+	return 4
+}
