@@ -30,8 +30,8 @@ func (p *parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Featur
 	return new(model.Features), nil
 }
 
-func (p *parrot) Begin(context.Context, []*model.Features) (*model.Prefix, error) {
-	p.begun.Add(1)
+func (p *parrot) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {
+	p.begun.Add(int64(len(windows)))
 	return new(model.Prefix), nil
 }
 
@@ -40,9 +40,12 @@ func (p *parrot) BeginPicture(context.Context, *model.Features) (*model.Prefix, 
 	return new(model.Prefix), nil
 }
 
-func (p *parrot) Generate(_ context.Context, _ *model.Prefix, r model.Request) (model.Text, error) {
-	p.generated.Add(1)
-	return model.Text{Text: strings.TrimSpace("heard " + r.Prompt), Confidence: 0.5, MinConfidence: 0.25}, nil
+func (p *parrot) GenerateAll(_ context.Context, _ *model.Prefix, rs []model.Request) (texts []model.Text, err error) {
+	for _, r := range rs {
+		p.generated.Add(1)
+		texts = append(texts, model.Text{Text: strings.TrimSpace("heard " + r.Prompt), Confidence: 0.5, MinConfidence: 0.25})
+	}
+	return texts, nil
 }
 
 // reel is a clip of 12 s, ten frames a second, that breaks off with err where that is set.

@@ -50,7 +50,7 @@ func (stills) Encode(context.Context, *image.RGBA, model.View) (*model.Features,
 	return new(model.Features), nil
 }
 
-func (stills) Begin(context.Context, []*model.Features) (*model.Prefix, error) {
+func (stills) BeginAll(context.Context, [][]*model.Features) (*model.Prefix, error) {
 	return new(model.Prefix), nil
 }
 
@@ -58,12 +58,12 @@ func (stills) BeginPicture(context.Context, *model.Features) (*model.Prefix, err
 	return nil, errors.ErrUnsupported
 }
 
-func (s stills) Generate(ctx context.Context, _ *model.Prefix, _ model.Request) (model.Text, error) {
+func (s stills) GenerateAll(ctx context.Context, _ *model.Prefix, rs []model.Request) ([]model.Text, error) {
 	select {
 	case <-s.open:
-		return model.Text{Text: "a slide", Confidence: 1, MinConfidence: 1}, nil
+		return slices.Repeat([]model.Text{{Text: "a slide", Confidence: 1, MinConfidence: 1}}, len(rs)), nil
 	case <-ctx.Done():
-		return model.Text{}, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 }
 

@@ -75,7 +75,10 @@ func steady(n int, rate time.Duration) *scripted {
 type parrot struct {
 	encoded, begun, pictures, generated atomic.Int64
 	windows                             [][]*model.Features
+	together, runs                      []int // windows begun, and texts generated, side by side
 	fail                                error
+	alone                               bool   // several windows fail
+	cannot                              string // a prompt that fails
 }
 
 func (p *parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Features, error) {
@@ -83,9 +86,13 @@ func (p *parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Featur
 	return new(model.Features), p.fail
 }
 
-func (p *parrot) Begin(_ context.Context, fs []*model.Features) (*model.Prefix, error) {
-	p.begun.Add(1)
-	p.windows = append(p.windows, fs)
+func (p *parrot) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {
+	if p.alone && len(windows) > 1 {
+		return nil, errBroken
+	}
+	p.begun.Add(int64(len(windows)))
+	p.together = append(p.together, len(windows))
+	p.windows = append(p.windows, windows...)
 	return new(model.Prefix), nil
 }
 
@@ -94,9 +101,16 @@ func (p *parrot) BeginPicture(context.Context, *model.Features) (*model.Prefix, 
 	return new(model.Prefix), nil
 }
 
-func (p *parrot) Generate(_ context.Context, _ *model.Prefix, r model.Request) (model.Text, error) {
-	p.generated.Add(1)
-	return model.Text{Text: "heard " + r.Prompt, Confidence: 0.5, MinConfidence: 0.25}, nil
+func (p *parrot) GenerateAll(_ context.Context, _ *model.Prefix, rs []model.Request) (texts []model.Text, err error) {
+	p.runs = append(p.runs, len(rs))
+	for _, r := range rs {
+		if p.cannot != "" && r.Prompt == p.cannot {
+			return nil, errBroken
+		}
+		p.generated.Add(1)
+		texts = append(texts, model.Text{Text: "heard " + r.Prompt, Confidence: 0.5, MinConfidence: 0.25})
+	}
+	return texts, nil
 }
 
 // job is a job with the parrot whose events are kept.

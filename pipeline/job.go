@@ -34,21 +34,38 @@ type Job struct {
 	After *sinks.Caption
 }
 
-// Caption emits a caption for each window of the clip as soon as its last frame has been
-// seen. Where the clip breaks off with an error, the captions of what was complete
-// before it come first.
+// Caption emits a caption for each window of the clip as soon as the last frame of its
+// group has been seen; the first window is a group of its own. Where the clip breaks off
+// with an error, the captions of what was complete before it come first.
 func (j Job) Caption(ctx context.Context, clip Clip, windows iter.Seq[frames.Window]) error {
 	seq := j.next()
-	for l, err := range looks(ctx, j.Voice, clip, j.rest(windows)) {
+	for group, err := range j.groups(ctx, clip, windows) {
 		if err != nil {
 			return err
 		}
-		if err := j.captionLook(ctx, seq, l); err != nil {
-			return err
+		for i, said := range Discuss(ctx, j.talks(group)) {
+			l := group[i]
+			switch {
+			case j.captioned(l.Window):
+				continue
+			case said.Err != nil:
+				return fmt.Errorf("caption window %v-%v: %w", l.Start, l.End, said.Err)
+			}
+			if err := j.emit(&sinks.Caption{Header: j.header(seq), Span: j.span(l), Speech: said.Speeches[0]}); err != nil {
+				return err
+			}
+			seq++
 		}
-		seq++
 	}
 	return nil
+}
+
+// talks are about the captions of looks.
+func (j Job) talks(group []look) (talks []Talk) {
+	for _, l := range group {
+		talks = append(talks, Talk{Voice: j.Voice, Frames: l.features, Prompts: []string{j.Request.Prompt}, Since: l.complete})
+	}
+	return talks
 }
 
 // Ask emits the answers to the questions about one window, in their order. The window
@@ -72,41 +89,34 @@ func (j Job) CaptionPicture(ctx context.Context, img *image.RGBA) error {
 		return err
 	}
 	defer s.Close()
-	return j.caption(ctx, 0, s)
+	return j.caption(ctx, s)
 }
 
-// Answer emits the answers to questions about a scene, in their order. Since is when they
-// were asked: latencies count from there. It may be called for one scene by several
-// goroutines, each with a Job of its own.
+// Answer emits the answers to questions about a scene, in their order, generated
+// side by side. Since is when they were asked: latencies count from there. It may be called
+// for one scene by several goroutines, each with a Job of its own.
 func (j Job) Answer(ctx context.Context, s *Scene, since time.Time, questions []string) error {
-	for i, q := range questions {
-		speech, err := j.Say(ctx, s.prefix, q, since)
+	seq := 0
+	for speech, err := range j.Say(ctx, s.prefix, questions, since) {
+		q := questions[seq]
 		if err != nil {
 			return fmt.Errorf("answer %q: %w", q, err)
 		}
-		e := &sinks.Answer{Header: j.header(int64(i)), Question: q, Span: s.Span, Speech: speech}
+		e := &sinks.Answer{Header: j.header(int64(seq)), Question: q, Span: s.Span, Speech: speech}
 		if err := j.emit(e); err != nil {
 			return err
 		}
+		seq++
 	}
 	return nil
 }
 
-func (j Job) captionLook(ctx context.Context, seq int64, l look) error {
-	s, err := j.begin(ctx, l)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return j.caption(ctx, seq, s)
-}
-
-func (j Job) caption(ctx context.Context, seq int64, s *Scene) error {
-	speech, err := j.Say(ctx, s.prefix, j.Request.Prompt, s.since)
+func (j Job) caption(ctx context.Context, s *Scene) error {
+	said, err := j.say(ctx, s.prefix, []string{j.Request.Prompt}, s.since)
 	if err != nil {
 		return fmt.Errorf("caption: %w", err)
 	}
-	return j.emit(&sinks.Caption{Header: j.header(seq), Span: s.Span, Speech: speech})
+	return j.emit(&sinks.Caption{Header: j.header(0), Span: s.Span, Speech: said[0]})
 }
 
 func (j Job) emit(e sinks.Event) error {

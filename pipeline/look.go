@@ -28,7 +28,7 @@ const (
 
 // A look is a window and what was on screen at each of its instants.
 type look struct {
-	frames.Window
+	numbered // the last, where it stands for several
 	features []*model.Features
 	pts      []time.Duration
 	complete time.Time // when the last of its frames was decoded
@@ -40,12 +40,12 @@ func (l look) still() bool { return l.pts[0] == l.pts[len(l.pts)-1] }
 // looks yields the windows with their frames' features, in order. Consecutive windows
 // that show one and the same single frame are one, so that windows never outnumber
 // frames. What was complete before an error is yielded before it.
-func looks(ctx context.Context, v Voice, clip Clip, windows iter.Seq[frames.Window]) iter.Seq2[look, error] {
+func looks(ctx context.Context, v Voice, clip Clip, windows iter.Seq[numbered]) iter.Seq2[look, error] {
 	return func(yield func(look, error) bool) {
 		var held *look // a still one, which the next may prolong
 		for l, err := range each(ctx, v, clip, windows) {
 			if err == nil && held != nil && l.still() && held.pts[0] == l.pts[0] {
-				held.End = l.End
+				held.End, held.n = l.End, l.n
 				continue
 			}
 			if held != nil && !yield(*held, nil) {
@@ -66,8 +66,37 @@ func looks(ctx context.Context, v Voice, clip Clip, windows iter.Seq[frames.Wind
 	}
 }
 
+// groups are the looks at the rest of the windows, those together that are captioned side by
+// side. What was complete before an error is yielded before it.
+func (j Job) groups(ctx context.Context, clip Clip, windows iter.Seq[frames.Window]) iter.Seq2[[]look, error] {
+	return func(yield func([]look, error) bool) {
+		var group []look
+		flush := func() bool {
+			full := group
+			group = nil
+			return len(full) == 0 || yield(full, nil)
+		}
+		for l, err := range looks(ctx, j.Voice, clip, j.rest(windows)) {
+			if err != nil {
+				if flush() {
+					yield(nil, err)
+				}
+				return
+			}
+			if len(group) > 0 && j.group(l.n) != j.group(group[0].n) && !flush() {
+				return
+			}
+			group = append(group, l)
+			if j.group(l.n+1) == l.n+1 && !flush() {
+				return
+			}
+		}
+		flush()
+	}
+}
+
 // each is looks before windows are joined.
-func each(ctx context.Context, v Voice, clip Clip, windows iter.Seq[frames.Window]) iter.Seq2[look, error] {
+func each(ctx context.Context, v Voice, clip Clip, windows iter.Seq[numbered]) iter.Seq2[look, error] {
 	return func(yield func(look, error) bool) {
 		g := gatherer{voice: v}
 		for ws := range batches(windows, showBatch) {
@@ -93,7 +122,7 @@ func each(ctx context.Context, v Voice, clip Clip, windows iter.Seq[frames.Windo
 // A gatherer fills windows with the frames that arrive for their instants.
 type gatherer struct {
 	voice    Voice
-	windows  []frames.Window
+	windows  []numbered
 	features []*model.Features // for the instants answered and not yet handed on
 	pts      []time.Duration
 	decoded  time.Time
@@ -106,7 +135,7 @@ type seen struct {
 	features *model.Features
 }
 
-func (g *gatherer) begin(ws []frames.Window) { g.windows = ws }
+func (g *gatherer) begin(ws []numbered) { g.windows = ws }
 
 // add encodes the frame, unless it is the one before it, and notes it for each of its
 // instants.
@@ -131,7 +160,7 @@ func (g *gatherer) complete() iter.Seq[look] {
 	return func(yield func(look) bool) {
 		n := g.voice.Samples
 		for len(g.pts) >= n && len(g.windows) > 0 {
-			l := look{Window: g.windows[0], features: g.features[:n:n], pts: g.pts[:n:n], complete: g.decoded}
+			l := look{numbered: g.windows[0], features: g.features[:n:n], pts: g.pts[:n:n], complete: g.decoded}
 			g.windows, g.features, g.pts = g.windows[1:], g.features[n:], g.pts[n:]
 			if !yield(l) {
 				return
@@ -140,7 +169,7 @@ func (g *gatherer) complete() iter.Seq[look] {
 	}
 }
 
-func instants(ws []frames.Window, n int) []time.Duration {
+func instants(ws []numbered, n int) []time.Duration {
 	at := make([]time.Duration, 0, len(ws)*n)
 	for _, w := range ws {
 		at = append(at, w.Instants(n)...)

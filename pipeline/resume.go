@@ -24,18 +24,50 @@ func (j Job) next() int64 {
 	return j.After.Seq + 1
 }
 
-// rest is the windows that have no caption yet. A caption ends where a window ends, also where
-// it stands for several, and is made when what follows is known to be another: so the
-// captions of the rest are those that would have followed.
-func (j Job) rest(windows iter.Seq[frames.Window]) iter.Seq[frames.Window] {
-	if j.After == nil {
-		return windows
-	}
-	return func(yield func(frames.Window) bool) {
+// captioned says that an attempt before this one has captioned a window. A caption ends where a
+// window ends, also where it stands for several, and is made when what follows is known to be
+// another: so the captions of the rest are those that would have followed.
+func (j Job) captioned(w frames.Window) bool {
+	return j.After != nil && sinks.SecondsOf(w.End) <= j.After.End
+}
+
+// numbered is a window and which of those of its clip it is, from 0.
+type numbered struct {
+	frames.Window
+	n int
+}
+
+// rest is the windows from the beginning of the group on that holds the first without a caption:
+// each is captioned in the same company, and so to the last digit, wherever attempts end.
+func (j Job) rest(windows iter.Seq[frames.Window]) iter.Seq[numbered] {
+	return func(yield func(numbered) bool) {
+		n, from := 0, j.begin(windows)
 		for w := range windows {
-			if sinks.SecondsOf(w.End) > j.After.End && !yield(w) {
+			if from <= n && !yield(numbered{w, n}) {
 				return
 			}
+			n++
 		}
 	}
+}
+
+// begin is the number of the first window of the rest.
+func (j Job) begin(windows iter.Seq[frames.Window]) int {
+	n := 0
+	for w := range windows {
+		if !j.captioned(w) {
+			return j.group(n)
+		}
+		n++
+	}
+	return n
+}
+
+// group is the number of the first window of the group of window n. The first window has one of
+// its own, so that the first caption comes soon.
+func (j Job) group(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return n - (n-1)%max(j.Together, 1)
 }

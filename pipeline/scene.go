@@ -55,7 +55,7 @@ func (s *Scene) Close() { s.prefix.Close() }
 func (j Job) Describe(ctx context.Context, s *Scene, since time.Time) error {
 	asked := *s
 	asked.since = since
-	return j.caption(ctx, 0, &asked)
+	return j.caption(ctx, &asked)
 }
 
 // ErrNoFrame is returned by See where a clip shows nothing.
@@ -67,11 +67,11 @@ func (j Job) See(ctx context.Context, f Footage, w frames.Window) (*Scene, error
 	if f.Picture != nil {
 		return j.seePicture(ctx, f.Picture)
 	}
-	for l, err := range looks(ctx, j.Voice, f.Clip, one(w)) {
+	for l, err := range looks(ctx, j.Voice, f.Clip, one(numbered{Window: w})) {
 		if err != nil {
 			return nil, err
 		}
-		return j.begin(ctx, l)
+		return j.scene(ctx, l)
 	}
 	return nil, fmt.Errorf("look at %v-%v: %w", w.Start, w.End, ErrNoFrame)
 }
@@ -89,7 +89,7 @@ func (j Job) seePicture(ctx context.Context, img *image.RGBA) (*Scene, error) {
 	return NewScene(sinks.Span{Frames: []sinks.Seconds{0}, Clock: sinks.ClockNone}, p, begun), nil
 }
 
-func (j Job) begin(ctx context.Context, l look) (*Scene, error) {
+func (j Job) scene(ctx context.Context, l look) (*Scene, error) {
 	p, err := j.Begin(ctx, l.features)
 	if err != nil {
 		return nil, fmt.Errorf("begin window %v-%v: %w", l.Start, l.End, err)

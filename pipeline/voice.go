@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,10 +17,14 @@ import (
 // concurrent use and end early with the context's error.
 type Captioner interface {
 	Encode(ctx context.Context, img *image.RGBA, view model.View) (*model.Features, error)
-	Begin(ctx context.Context, window []*model.Features) (*model.Prefix, error)
+	BeginAll(ctx context.Context, windows [][]*model.Features) (*model.Prefix, error)
 	BeginPicture(ctx context.Context, picture *model.Features) (*model.Prefix, error)
-	Generate(ctx context.Context, p *model.Prefix, r model.Request) (model.Text, error)
+	GenerateAll(ctx context.Context, p *model.Prefix, rs []model.Request) ([]model.Text, error)
 }
+
+// abreast is how many texts, each beam counted, are generated side by side at most: the
+// keys and values of one take 2 MB at git-base's size.
+const abreast = 32
 
 // A Voice is a model and the way it is used.
 type Voice struct {
@@ -30,25 +36,83 @@ type Voice struct {
 	// Settings are what else the texts depend on, such as the precision: with the
 	// search and the view they are part of an event's id.
 	Settings string
+	// Together is how many windows may be talked about side by side, which takes less time
+	// and more memory than one after another; less than 2 is one.
+	Together int
 }
 
-// Say generates the text that follows the prompt, about what could be known since a time.
-func (v Voice) Say(ctx context.Context, p *model.Prefix, prompt string, since time.Time) (sinks.Speech, error) {
-	r := v.Request
-	r.Prompt = prompt
-	t, err := v.Generate(ctx, p, r)
-	if err != nil {
-		return sinks.Speech{}, fmt.Errorf("generate text: %w", err)
+// Begin begins one window.
+func (v Voice) Begin(ctx context.Context, window []*model.Features) (*model.Prefix, error) {
+	return v.BeginAll(ctx, [][]*model.Features{window})
+}
+
+// Say generates the texts that follow prompts, about what could be known since a time, side
+// by side where there is room, and yields them in the order of the prompts. An error is that
+// of the next prompt, and the last of the sequence.
+func (v Voice) Say(ctx context.Context, p *model.Prefix, prompts []string, since time.Time) iter.Seq2[sinks.Speech, error] {
+	return func(yield func(sinks.Speech, error) bool) {
+		for some := range slices.Chunk(prompts, max(abreast/v.beams(), 1)) {
+			speeches, err := v.say(ctx, p, some, since)
+			for _, s := range speeches {
+				if !yield(s, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(sinks.Speech{}, err)
+				return
+			}
+		}
 	}
-	return sinks.Speech{
-		Text:          t.Text,
-		Confidence:    sinks.Probability(t.Confidence),
-		MinConfidence: sinks.Probability(t.MinConfidence),
-		Truncated:     t.Truncated,
-		Model:         v.Name,
-		LatencyMS:     time.Since(since).Milliseconds(),
-		Settings:      v.settings(),
-	}, nil
+}
+
+// say returns, beside an error, the texts before the one that failed: where they fail side by
+// side each is tried alone.
+func (v Voice) say(ctx context.Context, p *model.Prefix, prompts []string, since time.Time) ([]sinks.Speech, error) {
+	texts, err := v.GenerateAll(ctx, p, v.requests(prompts, 0))
+	if err == nil {
+		return v.speeches(texts, since), nil
+	}
+	if len(prompts) == 1 || ctx.Err() != nil {
+		return nil, fmt.Errorf("generate text: %w", err)
+	}
+	var said []sinks.Speech
+	for i := range prompts {
+		one, err := v.say(ctx, p, prompts[i:i+1], since)
+		if err != nil {
+			return said, err
+		}
+		said = append(said, one...)
+	}
+	return said, nil
+}
+
+func (v Voice) beams() int { return max(v.Request.Beams, 1) }
+
+// requests are for texts about one of the windows that were begun together.
+func (v Voice) requests(prompts []string, window int) (rs []model.Request) {
+	for _, p := range prompts {
+		r := v.Request
+		r.Prompt, r.Window = p, window
+		rs = append(rs, r)
+	}
+	return rs
+}
+
+// speeches are texts as events state them.
+func (v Voice) speeches(texts []model.Text, since time.Time) (said []sinks.Speech) {
+	for _, t := range texts {
+		said = append(said, sinks.Speech{
+			Text:          t.Text,
+			Confidence:    sinks.Probability(t.Confidence),
+			MinConfidence: sinks.Probability(t.MinConfidence),
+			Truncated:     t.Truncated,
+			Model:         v.Name,
+			LatencyMS:     time.Since(since).Milliseconds(),
+			Settings:      v.settings(),
+		})
+	}
+	return said
 }
 
 // settings are all that a text depends on beside the model and what is seen.

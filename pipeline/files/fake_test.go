@@ -322,7 +322,7 @@ func (parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Features,
 	return new(model.Features), nil
 }
 
-func (parrot) Begin(context.Context, []*model.Features) (*model.Prefix, error) {
+func (parrot) BeginAll(context.Context, [][]*model.Features) (*model.Prefix, error) {
 	return new(model.Prefix), nil
 }
 
@@ -330,13 +330,13 @@ func (parrot) BeginPicture(context.Context, *model.Features) (*model.Prefix, err
 	return new(model.Prefix), nil
 }
 
-func (p parrot) Generate(ctx context.Context, _ *model.Prefix, _ model.Request) (model.Text, error) {
+func (p parrot) GenerateAll(ctx context.Context, _ *model.Prefix, rs []model.Request) ([]model.Text, error) {
 	if p.before != nil {
 		if err := p.before(ctx); err != nil {
-			return model.Text{}, err
+			return nil, err
 		}
 	}
-	return model.Text{Text: "a parrot", Confidence: 0.5, MinConfidence: 0.25}, nil
+	return slices.Repeat([]model.Text{{Text: "a parrot", Confidence: 0.5, MinConfidence: 0.25}}, len(rs)), nil
 }
 
 // A stage is what a worker is given beside the broker.

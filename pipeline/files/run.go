@@ -262,10 +262,10 @@ func (c counted) Encode(ctx context.Context, img *image.RGBA, v model.View) (*mo
 	return c.Captioner.Encode(ctx, img, v)
 }
 
-// Begin implements pipeline.Captioner.
-func (c counted) Begin(ctx context.Context, window []*model.Features) (*model.Prefix, error) {
+// BeginAll implements pipeline.Captioner.
+func (c counted) BeginAll(ctx context.Context, windows [][]*model.Features) (*model.Prefix, error) {
 	defer c.beat()
-	return c.Captioner.Begin(ctx, window)
+	return c.Captioner.BeginAll(ctx, windows)
 }
 
 // BeginPicture implements pipeline.Captioner.
@@ -274,8 +274,8 @@ func (c counted) BeginPicture(ctx context.Context, picture *model.Features) (*mo
 	return c.Captioner.BeginPicture(ctx, picture)
 }
 
-// Generate implements pipeline.Captioner.
-func (c counted) Generate(ctx context.Context, p *model.Prefix, r model.Request) (model.Text, error) {
+// GenerateAll implements pipeline.Captioner.
+func (c counted) GenerateAll(ctx context.Context, p *model.Prefix, rs []model.Request) ([]model.Text, error) {
 	defer c.beat()
-	return c.Captioner.Generate(ctx, p, r)
+	return c.Captioner.GenerateAll(ctx, p, rs)
 }

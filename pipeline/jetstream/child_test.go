@@ -186,11 +186,11 @@ func (r *reader) Encode(_ context.Context, img *image.RGBA, _ model.View) (*mode
 	return f, nil
 }
 
-func (r *reader) Begin(_ context.Context, window []*model.Features) (*model.Prefix, error) {
+func (r *reader) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := new(model.Prefix)
-	for _, f := range window {
+	for _, f := range windows[0] { // the voice has one at a time
 		r.windows[p] += fmt.Sprint(" ", r.frames[f])
 	}
 	return p, nil
@@ -200,8 +200,8 @@ func (r *reader) BeginPicture(context.Context, *model.Features) (*model.Prefix, 
 	return nil, errors.ErrUnsupported
 }
 
-func (r *reader) Generate(_ context.Context, p *model.Prefix, _ model.Request) (model.Text, error) {
+func (r *reader) GenerateAll(_ context.Context, p *model.Prefix, _ []model.Request) ([]model.Text, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return model.Text{Text: "frames" + r.windows[p], Confidence: 0.5, MinConfidence: 0.25}, nil
+	return []model.Text{{Text: "frames" + r.windows[p], Confidence: 0.5, MinConfidence: 0.25}}, nil
 }

@@ -193,8 +193,10 @@ type parrot struct {
 	mu                        sync.Mutex
 	shades                    map[*model.Features]uint8
 	encoded, begun, generated int
-	slow                      time.Duration // each text takes
-	last                      uint8
+	prefixes                  map[*model.Prefix][]uint8 // the shades of windows
+	slow                      time.Duration             // texts side by side take
+	together                  int                       // most windows begun side by side
+	cannot                    uint8                     // a shade that it cannot talk about
 }
 
 func (p *parrot) Encode(_ context.Context, img *image.RGBA, _ model.View) (*model.Features, error) {
@@ -216,27 +218,48 @@ func (p *parrot) apart(a, b *model.Features) float64 {
 	return max(float64(p.shades[a])-float64(p.shades[b]), float64(p.shades[b])-float64(p.shades[a])) / 10
 }
 
-func (p *parrot) Begin(_ context.Context, fs []*model.Features) (*model.Prefix, error) {
+func (p *parrot) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.begun++
-	p.last = p.shades[fs[len(fs)-1]]
-	return new(model.Prefix), nil
+	p.begun += len(windows)
+	shades := make([]uint8, len(windows))
+	for i, fs := range windows {
+		shades[i] = p.shades[fs[len(fs)-1]]
+	}
+	if p.prefixes == nil {
+		p.prefixes = make(map[*model.Prefix][]uint8)
+	}
+	prefix := new(model.Prefix)
+	p.prefixes[prefix] = shades
+	p.together = max(p.together, len(windows))
+	return prefix, nil
 }
 
 func (p *parrot) BeginPicture(ctx context.Context, f *model.Features) (*model.Prefix, error) {
-	return p.Begin(ctx, []*model.Features{f})
+	return p.BeginAll(ctx, [][]*model.Features{{f}})
 }
 
-func (p *parrot) Generate(_ context.Context, _ *model.Prefix, r model.Request) (model.Text, error) {
+func (p *parrot) GenerateAll(ctx context.Context, prefix *model.Prefix, rs []model.Request) (texts []model.Text, err error) {
 	p.mu.Lock()
 	slow := p.slow
 	p.mu.Unlock()
-	time.Sleep(slow)
+	select {
+	case <-time.After(slow):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.generated++
-	return model.Text{Text: r.Prompt + " shade " + string(rune('a'+p.last/10)), Confidence: 0.5, MinConfidence: 0.25}, nil
+	shades := p.prefixes[prefix]
+	for _, r := range rs {
+		shade := shades[r.Window]
+		if p.cannot != 0 && shade == p.cannot {
+			return nil, errLost
+		}
+		p.generated++
+		texts = append(texts, model.Text{Text: r.Prompt + " shade " + string(rune('a'+shade/10)), Confidence: 0.5, MinConfidence: 0.25})
+	}
+	return texts, nil
 }
 
 // studio is a camera with all its fakes, and what it says.

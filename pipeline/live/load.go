@@ -29,6 +29,7 @@ type Load struct {
 	windows int // offered since
 	missed  int // of these
 	calm    int // judgements in a row that found room
+	waiting []*errand
 }
 
 // NewLoad allows so many turns at once.
@@ -45,12 +46,18 @@ func (l *Load) Stretch() int {
 }
 
 // do waits for a turn and takes it.
-func (l *Load) do(ctx context.Context, work func() error) error {
+func (l *Load) do(ctx context.Context, work func() error) (err error) {
 	select {
 	case l.turns <- struct{}{}:
+		l.turn(func() { err = work() })
+		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// turn uses a turn that was taken, and gives it back.
+func (l *Load) turn(work func()) {
 	begun := time.Now()
 	defer func() {
 		<-l.turns
@@ -58,7 +65,7 @@ func (l *Load) do(ctx context.Context, work func() error) error {
 		defer l.mu.Unlock()
 		l.busy += time.Since(begun)
 	}()
-	return work()
+	work()
 }
 
 func (l *Load) offered() {

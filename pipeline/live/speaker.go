@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -127,7 +128,12 @@ func (s *speaker) speak(ctx context.Context, w window) error {
 		return nil
 	}
 	s.stats.begun.Add(1)
-	return s.Load.do(ctx, func() error { return s.texts(ctx, w) })
+	for _, t := range s.talks() {
+		if err := s.talk(ctx, w, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // within is the looks that a window's instants may show.
@@ -146,51 +152,41 @@ func (s *speaker) trim(start time.Duration) {
 	}
 }
 
-// texts generates what is said about a window: the image's keys and values are computed once
-// for all prompts of a model.
-func (s *speaker) texts(ctx context.Context, w window) error {
-	talks := []talk{{voice: s.Caption, caption: true}}
-	if s.Answer.Name == s.Caption.Name {
-		talks[0].questions = s.Questions
-	} else if len(s.Questions) > 0 {
-		talks = append(talks, talk{voice: s.Answer, which: 1, questions: s.Questions})
-	}
-	for _, t := range talks {
-		if err := s.talk(ctx, w, t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// A talk is what one model says about a window.
+// A talk is what one model is asked about a window.
 type talk struct {
 	voice     pipeline.Voice
-	which     int // of a look's features
-	caption   bool
-	questions []Question
+	which     int        // of a look's features
+	questions []Question // one without a name is for the caption
+}
+
+// talks are one for each model: the image's keys and values are computed once for all its texts.
+func (s *speaker) talks() []talk {
+	caption := talk{voice: s.Caption, questions: []Question{{Text: s.Caption.Request.Prompt}}}
+	switch {
+	case s.Answer.Name == s.Caption.Name:
+		caption.questions = append(caption.questions, s.Questions...)
+	case len(s.Questions) > 0:
+		return []talk{caption, {voice: s.Answer, which: 1, questions: s.Questions}}
+	}
+	return []talk{caption}
 }
 
 func (s *speaker) talk(ctx context.Context, w window, t talk) error {
 	span, fs := s.span(w, t)
-	p, err := t.voice.Begin(ctx, fs)
-	if err != nil {
-		return fmt.Errorf("begin window: %w", err)
+	prompts := make([]string, len(t.questions))
+	for i, q := range t.questions {
+		prompts[i] = q.Text
 	}
-	defer p.Close()
-	if t.caption {
-		speech, err := t.voice.Say(ctx, p, t.voice.Request.Prompt, w.since)
-		if err != nil {
-			return fmt.Errorf("caption window: %w", err)
+	said := s.Load.speak(ctx, pipeline.Talk{Voice: t.voice, Frames: fs, Prompts: prompts, Since: w.since})
+	for i, speech := range said.Speeches {
+		if q := t.questions[i]; q.Name == "" {
+			s.publish(ctx, w, "", &sinks.Caption{Span: span, Speech: speech})
+		} else {
+			s.publish(ctx, w, q.Name, &sinks.Answer{Name: q.Name, Question: q.Text, Span: span, Speech: speech})
 		}
-		s.publish(ctx, w, "", &sinks.Caption{Span: span, Speech: speech})
 	}
-	for _, q := range t.questions {
-		speech, err := t.voice.Say(ctx, p, q.Text, w.since)
-		if err != nil {
-			return fmt.Errorf("answer %s: %w", q.Name, err)
-		}
-		s.publish(ctx, w, q.Name, &sinks.Answer{Name: q.Name, Question: q.Text, Span: span, Speech: speech})
+	if said.Err != nil {
+		return fmt.Errorf("answer %s: %w", cmp.Or(t.questions[len(said.Speeches)].Name, "the caption's prompt"), said.Err)
 	}
 	return nil
 }
