@@ -48,8 +48,11 @@ type Clip struct {
 	live   live
 
 	cur, ahead shot // the picture on screen and the one after it
+	kept       shot // the one that was ahead when one was last shown
 	ended      bool // no picture follows cur
 
+	aim      aim  // of the decoder to come
+	sparing  bool // whether pictures that no other refers to may be left out
 	jump     bool // whether seeking is allowed
 	faults   int  // damaged pictures met by decoders that are closed
 	firstBad int64
@@ -79,7 +82,7 @@ func Open(r io.ReaderAt, size int64, l Limits) (*Clip, error) {
 	if err := sniff(r); err != nil {
 		return nil, err
 	}
-	c := &Clip{limits: l, source: &source{r: r, size: size}, jump: true, firstBad: none, said: time.Now()}
+	c := &Clip{limits: l, source: &source{r: r, size: size}, jump: true, aim: everything(), firstBad: none, said: time.Now()}
 	if err := c.open(); err != nil {
 		c.Close()
 		return nil, err
@@ -88,8 +91,10 @@ func Open(r io.ReaderAt, size int64, l Limits) (*Clip, error) {
 }
 
 func (c *Clip) open() (err error) {
-	c.cur.frame, c.ahead.frame = astiav.AllocFrame(), astiav.AllocFrame()
-	c.live.frames += 2
+	for _, s := range []*shot{&c.cur, &c.ahead, &c.kept} {
+		s.frame = astiav.AllocFrame()
+		c.live.frames++
+	}
 	if c.in, err = openInput(c.source, c.limits.MaxPixels, &c.live); err != nil {
 		return err
 	}
@@ -103,6 +108,7 @@ func (c *Clip) open() (err error) {
 		return errors.New("none of its pictures could be decoded: the file is damaged, copy it again")
 	}
 	c.tl.start = c.ahead.at
+	c.sparing = len(c.tl.keys) > 0 && sparable(c.in)
 	c.describe()
 	return nil
 }
@@ -149,6 +155,7 @@ func (c *Clip) start() error {
 
 func (c *Clip) begin(dec *decoder) {
 	c.dec = dec
+	c.dec.aim = c.aim
 	c.dec.tick = func(pictures int) { c.tick(1-pictures, pictures) }
 	c.cur.ok, c.ahead.ok, c.ended = false, false, false
 	c.advance()
@@ -186,7 +193,7 @@ func (c *Clip) Close() {
 		c.in.close()
 		c.in = nil
 	}
-	for _, s := range []*shot{&c.cur, &c.ahead} {
+	for _, s := range []*shot{&c.cur, &c.ahead, &c.kept} {
 		if s.frame != nil {
 			s.frame.Free()
 			s.frame = nil

@@ -20,13 +20,15 @@ type decoder struct {
 	held     bool  // the input's packet has been read but not sent
 	faults   int   // packets and pictures that were damaged
 	first    int64 // when the first of them was, or none
+	fields   bool  // a picture was interlaced
+	aim      aim
 	trust    trust
 	tick     func(frames int)
 	live     *live
 }
 
 func newDecoder(in *input, tl *timeline, l Limits, lv *live) (*decoder, error) {
-	d := &decoder{in: in, tl: tl, clock: newClock(in), last: none, first: none, live: lv}
+	d := &decoder{in: in, tl: tl, clock: newClock(in), last: none, first: none, aim: everything(), live: lv}
 	d.codec = astiav.AllocCodecContext(in.codec)
 	if d.codec == nil {
 		return nil, errors.New("open decoder: out of memory")
@@ -69,6 +71,7 @@ func (d *decoder) next(f *astiav.Frame) (int64, error) {
 			if d.tick != nil {
 				d.tick(1)
 			}
+			d.fields = d.fields || interlaced(f)
 			if broken(f) {
 				d.fault()
 			}
@@ -113,12 +116,16 @@ func (d *decoder) feed() {
 	if d.packets++; d.packets <= d.tl.lead {
 		return
 	}
+	discardUnused(d.codec, !d.aim.take(s.pts))
 	if err := d.codec.SendPacket(p); err != nil {
 		d.fault()
 	}
 }
 
 func (d *decoder) packet() (*astiav.Packet, error) {
+	if d.aim.met() {
+		return nil, astiav.ErrEof
+	}
 	if d.held {
 		d.held = false
 		return d.in.packet, nil

@@ -41,6 +41,20 @@ func setPacketTimeBase(c *astiav.CodecContext, s *astiav.Stream) {
 	cCodec(c).pkt_timebase = cStream(s).time_base
 }
 
+// discardUnused makes the decoder pass over pictures that no other refers to, or not. It holds
+// for the packets that are sent from now on.
+func discardUnused(c *astiav.CodecContext, on bool) {
+	cCodec(c).skip_frame = C.AVDISCARD_DEFAULT
+	if on {
+		cCodec(c).skip_frame = C.AVDISCARD_NONREF
+	}
+}
+
+// progressive reports whether the track states that its pictures are not fields.
+func progressive(s *astiav.Stream) bool {
+	return cStream(s).codecpar.field_order == C.AV_FIELD_PROGRESSIVE
+}
+
 // statedLength is the container's own word for its length; 0 where FFmpeg had to guess.
 func statedLength(f *astiav.FormatContext) time.Duration {
 	c := *(**C.AVFormatContext)(unsafe.Pointer(f))

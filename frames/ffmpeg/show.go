@@ -11,7 +11,7 @@ import (
 )
 
 // seekGap is how many packets must be saved for a seek to be worth a new decoder.
-const seekGap = 24
+const seekGap = 12
 
 // Show yields the pictures on screen at the given instants, which ascend: for each the
 // picture with the greatest PTS not after it, the first picture before that, the last one
@@ -22,8 +22,9 @@ func (c *Clip) Show(instants []time.Duration, yield func(wire.Picture) error) er
 	if !slices.IsSorted(instants) {
 		return errors.New("show clip: the instants must ascend")
 	}
+	c.kept.ok = false
 	for i := 0; i < len(instants); {
-		if err := c.reach(instants[i]); err != nil {
+		if err := c.reach(instants[i], c.aimAt(instants, i)); err != nil {
 			return err
 		}
 		n := c.standing(instants[i:])
@@ -33,6 +34,9 @@ func (c *Clip) Show(instants []time.Duration, yield func(wire.Picture) error) er
 		}
 		p.First, p.Count, p.PTS = i, n, c.tl.time(c.cur.at)
 		if err := yield(p); err != nil {
+			return err
+		}
+		if err := c.keep(); err != nil {
 			return err
 		}
 		c.tick(0, 0)
@@ -55,40 +59,79 @@ func (c *Clip) standing(instants []time.Duration) int {
 	return n
 }
 
-// reach brings the picture of an instant on screen.
-func (c *Clip) reach(t time.Duration) error {
-	if err := c.approach(t); err != nil {
-		return err
+// reach brings the picture of an instant on screen. Where decoding with the aim does not
+// prove to be the same as decoding everything it is done again: from the key before, since
+// at its end FFmpeg's H.264 decoder keeps back what follows a leading picture that it cannot
+// show, then whole, and from then on always so.
+func (c *Clip) reach(t time.Duration, a aim) error {
+	c.aim = a
+	k := c.tl.before(t)
+	err := c.approach(t, k)
+	if err == nil && c.missed() {
+		c.aim = a.onward()
+		err = c.back(t, k-1)
 	}
-	for !c.ended && (!c.cur.ok || c.tl.time(c.ahead.at) <= t) {
-		c.advance()
+	if err == nil && c.missed() {
+		c.sparing, c.aim = false, everything()
+		err = c.back(t, k)
 	}
-	if !c.cur.ok {
-		return errors.New("no picture could be decoded: the file is damaged, copy it again")
+	if c.kept.ok && (!c.cur.ok || c.cur.at < c.kept.at) {
+		c.cur, c.kept = c.kept, c.cur
 	}
+	if err == nil && !c.cur.ok {
+		err = errors.New("no picture could be decoded: the file is damaged, copy it again")
+	}
+	return err
+}
+
+// keep remembers the picture ahead while there is more to show: of a damaged file, decoding
+// once more from elsewhere may not get as far.
+func (c *Clip) keep() error {
+	c.kept.frame.Unref()
+	c.kept.at, c.kept.ok = c.ahead.at, !c.ended
+	if c.ended {
+		return nil
+	}
+	return c.kept.frame.Ref(c.ahead.frame)
+}
+
+// approach decodes up to an instant from where it is least work: where the decoder is, or
+// the k-th key, the last one before.
+func (c *Clip) approach(t time.Duration, k int) error {
+	if c.dec == nil { // the Show before failed
+		return c.back(t, 0)
+	}
+	late := c.cur.ok && c.cur.at > c.tl.start && c.tl.time(c.cur.at) > t
+	spent := c.dec.aim.met() && !c.ended && c.tl.time(c.ahead.at) <= t
+	far := c.jump && k > 0 && c.tl.keys[k].packet-c.dec.packets > seekGap
+	if late || spent || far {
+		return c.back(t, k)
+	}
+	c.dec.aim = c.aim.onward()
+	c.forward(t)
 	return nil
 }
 
-// approach makes the decoder stand before the picture of an instant: where it is, at a key
-// picture, or at the beginning of the file, whichever is least work.
-func (c *Clip) approach(t time.Duration) error {
-	if c.dec == nil { // the Show before failed
-		return c.restart()
+// back decodes anew up to an instant, from the k-th key or the beginning of the file.
+func (c *Clip) back(t time.Duration, k int) error {
+	found, err := false, error(nil)
+	if c.jump && k > 0 {
+		found, err = c.seek(k)
+		c.jump = found || err != nil // else this file's index is not to be trusted
 	}
-	late := c.cur.ok && c.cur.at > c.tl.start && c.tl.time(c.cur.at) > t
-	k := c.tl.before(t)
-	if c.jump && k > 0 && (late || c.tl.keys[k].packet-c.dec.packets > seekGap) {
-		found, err := c.seek(k)
-		if found || err != nil {
-			return err
-		}
-		c.jump = false // this file's index is not to be trusted
-		return c.restart()
+	if err == nil && !found {
+		err = c.restart()
 	}
-	if late {
-		return c.restart()
+	if err == nil {
+		c.forward(t)
 	}
-	return nil
+	return err
+}
+
+func (c *Clip) forward(t time.Duration) {
+	for !c.ended && (!c.cur.ok || c.tl.time(c.ahead.at) <= t) {
+		c.advance()
+	}
 }
 
 // seek begins to decode at the k-th key, or at one of the two before it where that does

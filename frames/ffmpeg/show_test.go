@@ -86,7 +86,9 @@ func TestSeekChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := middles(want.truth)
-			whole := show(t, open(t, name), at...)
+			forward := open(t, name)
+			forwardOnly(forward)
+			whole := show(t, forward, at...)
 			c := open(t, name)
 			c.limits.Threads = 1 // nor does the number of threads
 			rnd := rand.New(rand.NewPCG(1, uint64(len(at))))

@@ -169,20 +169,26 @@ func repeats(sorted []int64) bool {
 // before returns the index of the last key that is not after the picture on screen at t,
 // or -1.
 func (tl *timeline) before(t time.Duration) int {
+	n := tl.shown(t)
+	if n < 0 || len(tl.keys) == 0 {
+		return -1
+	}
+	i, found := tl.find(tl.order[n])
+	if !found {
+		i--
+	}
+	return i
+}
+
+// shown returns the index in order of the picture on screen at t, or -1 before the first.
+func (tl *timeline) shown(t time.Duration) int {
 	n, _ := slices.BinarySearchFunc(tl.order, t, func(at int64, t time.Duration) int {
 		if tl.time(at) <= t {
 			return -1
 		}
 		return 1
 	})
-	if n == 0 || len(tl.keys) == 0 {
-		return -1
-	}
-	i, found := tl.find(tl.order[n-1])
-	if !found {
-		i--
-	}
-	return i
+	return n - 1
 }
 
 // find returns where a key of that PTS is, or would be.
