@@ -17,7 +17,9 @@ const seekGap = 12
 // picture with the greatest PTS not after it, the first picture before that, the last one
 // to the end. Each distinct picture is yielded once with the instants it stands for; its
 // Pixels belong to the caller. Any number of calls may follow each other; going forward
-// costs least. Show ends with the error of yield, if it returns one.
+// costs least. What is not needed for these pictures is not decoded, as far as that changes
+// none of them: damage there is not seen. Show ends with the error of yield, if it returns
+// one.
 func (c *Clip) Show(instants []time.Duration, yield func(wire.Picture) error) error {
 	if !slices.IsSorted(instants) {
 		return errors.New("show clip: the instants must ascend")
