@@ -19,7 +19,7 @@ import (
 )
 
 //go:embed peers.py
-var script []byte //nolint:gochecknoglobals // an embedded file, never written
+var script []byte
 
 // The peers, as the script names them.
 const (
