@@ -13,12 +13,10 @@ type Shape struct {
 // Shapes are those that are measured: git-base-vatex, git-large-vatex, git-base-coco and
 // git-base-vqav2.
 func Shapes() []Shape {
-	vqa := synthetic.Base(0)
-	vqa.Image = 480
 	return []Shape{
 		{Name: "base", Checkpoint: synthetic.Base(6), Frames: 6},
 		{Name: "large", Checkpoint: synthetic.Large(6), Frames: 6},
 		{Name: "base-coco", Checkpoint: synthetic.Base(0), Frames: 1},
-		{Name: "base-vqav2", Checkpoint: vqa, Frames: 1, Prompt: "how many people are in the room?"},
+		{Name: "base-vqav2", Checkpoint: synthetic.BaseVQA(), Frames: 1, Prompt: "how many people are in the room?"},
 	}
 }

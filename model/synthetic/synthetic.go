@@ -38,6 +38,13 @@ func Base(frames int64) Shape {
 	return Shape{"base", 768, 3072, 12, 12, 16, 224, frames, 768, 3072, 6, 12, 30522, 1024}
 }
 
+// BaseVQA is the shape of git-base-vqav2, which sees 480 pixels.
+func BaseVQA() Shape {
+	s := Base(0)
+	s.Image = 480
+	return s
+}
+
 // Large is the shape of git-large, or with 6 frames of git-large-vatex.
 func Large(frames int64) Shape {
 	return Shape{"large", 1024, 4096, 24, 16, 14, 224, frames, 768, 3072, 6, 12, 30522, 1024}

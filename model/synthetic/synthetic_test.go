@@ -51,11 +51,11 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestParameters holds the two shapes against the numbers of the public checkpoints.
+// TestParameters holds the shapes against the numbers of the public checkpoints.
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[int64]Shape{
-		176_619_066: Base(0), 176_623_674: Base(6), 394_196_026: Large(0), 394_202_170: Large(6),
+		176_619_066: Base(0), 176_623_674: Base(6), 177_159_738: BaseVQA(), 394_196_026: Large(0), 394_202_170: Large(6),
 	} {
 		got := int64(0)
 		for _, p := range s.tensors() {
