@@ -2,7 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"image"
 	"iter"
 	"sync/atomic"
@@ -54,6 +57,7 @@ func (c *scripted) Show(ctx context.Context, at []time.Duration) iter.Seq2[frame
 			}
 			c.sent.Add(1)
 			img := image.NewRGBA(image.Rect(0, 0, 1, 1))
+			binary.BigEndian.PutUint32(img.Pix, uint32(n))
 			s := frames.Sample{Frame: frames.Frame{Image: img, PTS: c.pts[n]}, First: first, Count: i - first}
 			if !yield(s, nil) || ctx.Err() != nil {
 				return
@@ -71,19 +75,27 @@ func steady(n int, rate time.Duration) *scripted {
 	return c
 }
 
-// parrot is a model that counts what it is asked for and repeats its prompt.
+// parrot is a model that counts what it is asked for and repeats its prompt. Its confidence
+// depends on the windows that are begun together: on each frame of each.
 type parrot struct {
 	encoded, begun, pictures, generated atomic.Int64
 	windows                             [][]*model.Features
+	frames                              map[*model.Features]uint32
+	company                             map[*model.Prefix]float64
 	together, runs                      []int // windows begun, and texts generated, side by side
 	fail                                error
 	alone                               bool   // several windows fail
 	cannot                              string // a prompt that fails
 }
 
-func (p *parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Features, error) {
+func (p *parrot) Encode(_ context.Context, img *image.RGBA, _ model.View) (*model.Features, error) {
 	p.encoded.Add(1)
-	return new(model.Features), p.fail
+	f := new(model.Features)
+	if p.frames == nil {
+		p.frames, p.company = make(map[*model.Features]uint32), make(map[*model.Prefix]float64)
+	}
+	p.frames[f] = binary.BigEndian.Uint32(img.Pix)
+	return f, p.fail
 }
 
 func (p *parrot) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {
@@ -93,7 +105,15 @@ func (p *parrot) BeginAll(_ context.Context, windows [][]*model.Features) (*mode
 	p.begun.Add(int64(len(windows)))
 	p.together = append(p.together, len(windows))
 	p.windows = append(p.windows, windows...)
-	return new(model.Prefix), nil
+	company := fnv.New32()
+	for _, fs := range windows {
+		for _, f := range fs {
+			fmt.Fprint(company, p.frames[f], " ")
+		}
+	}
+	prefix := new(model.Prefix)
+	p.company[prefix] = float64(company.Sum32()) / (1 << 32)
+	return prefix, nil
 }
 
 func (p *parrot) BeginPicture(context.Context, *model.Features) (*model.Prefix, error) {
@@ -101,14 +121,14 @@ func (p *parrot) BeginPicture(context.Context, *model.Features) (*model.Prefix, 
 	return new(model.Prefix), nil
 }
 
-func (p *parrot) GenerateAll(_ context.Context, _ *model.Prefix, rs []model.Request) (texts []model.Text, err error) {
+func (p *parrot) GenerateAll(_ context.Context, prefix *model.Prefix, rs []model.Request) (texts []model.Text, err error) {
 	p.runs = append(p.runs, len(rs))
 	for _, r := range rs {
 		if p.cannot != "" && r.Prompt == p.cannot {
 			return nil, errBroken
 		}
 		p.generated.Add(1)
-		texts = append(texts, model.Text{Text: "heard " + r.Prompt, Confidence: 0.5, MinConfidence: 0.25})
+		texts = append(texts, model.Text{Text: "heard " + r.Prompt, Confidence: p.company[prefix], MinConfidence: float64(r.Window) / 100})
 	}
 	return texts, nil
 }

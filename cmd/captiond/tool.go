@@ -24,6 +24,7 @@ type tool struct {
 	log       *slog.Logger
 	reader    reader
 	publisher sinks.Sink // nil without --nats
+	together  int        // windows that go through a model side by side
 }
 
 // openTool reads the configuration of a command.
@@ -66,11 +67,21 @@ func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.together = togetherOn(rt.Device())
 	if t.config.Model.Precision == graph.Float16.String() && rt.Device() == "cpu" {
 		t.log.Info("float32 takes the place of float16, which is for a gpu", "device", rt.Device())
 		t.config.Model.Precision = graph.Float32.String()
 	}
 	return rt, nil
+}
+
+// togetherOn is how many windows go through a model side by side. On a CPU more than four read
+// the weights of a step hardly less often for each.
+func togetherOn(device string) int {
+	if device == "cpu" {
+		return 4
+	}
+	return 16
 }
 
 // withModel opens a model by name for the time of use.
@@ -102,7 +113,7 @@ func (t *tool) modelOptions(name string) model.Options {
 // voice speaks with a model as configured.
 func (t *tool) voice(m *model.Model, request model.Request, view model.View) pipeline.Voice {
 	return pipeline.Voice{
-		Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request,
+		Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request, Together: t.together,
 		Settings: fmt.Sprintf("transform=%s precision=%v", t.config.Model.Transform, m.Precision()),
 	}
 }
