@@ -33,3 +33,8 @@ func (m *Model) LabelIDs(name string) []int64 { return append(m.vocab.Encode(nam
 func (m *Model) StepLogits(ctx context.Context, p *Prefix, ids, tokens []int64) ([][]float32, error) {
 	return m.follow(ctx, p, ids, tokens)
 }
+
+// Blank are features of so many image tokens that show nothing.
+func (m *Model) Blank(tokens int) *Features {
+	return &Features{of: m, tokens: tokens, data: make([]float32, tokens*m.width())}
+}

@@ -82,7 +82,7 @@ func (r *Runtime) sessionOptions(folder string) (_ *native.SessionOptions, err e
 func (r *Runtime) entries(folder string) map[string]string {
 	// Threads wait for each other actively within a run, whose operators are short (a step is
 	// a quarter faster), and sleep between runs, when decoders need the cores.
-	e := map[string]string{"session.force_spinning_stop": "1"}
+	e := map[string]string{"session.force_spinning_stop": "1", "session.use_env_allocators": "1"}
 	if folder != "" {
 		e["session.model_external_initializers_file_folder_path"] = folder
 	}
