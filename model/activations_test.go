@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/captiond/captiond/model/checkpoint"
+	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/graph"
 )
 
@@ -51,7 +52,7 @@ func TestActivations(t *testing.T) {
 // runOne runs a graph with one vector as input and one as output.
 func runOne(t *testing.T, b []byte, xs []float32) []float32 {
 	t.Helper()
-	s, err := runtime.NewSession(b, "")
+	s, err := runtime.NewSession(model.Graph{ONNX: b})
 	if err != nil {
 		t.Fatal(err)
 	}

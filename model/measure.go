@@ -24,7 +24,7 @@ func (m *Model) Products() (Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build products: %w", err)
 	}
-	s, err := m.runtime.NewSession(b, m.folder)
+	s, err := m.runtime.NewSession(Graph{ONNX: b, Folder: m.folder})
 	if err != nil {
 		return nil, fmt.Errorf("load products: %w", err)
 	}

@@ -63,17 +63,18 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 		name    string
 		build   func(graph.Sizes, graph.Weights, graph.Precision) ([]byte, error)
 		session *Session
+		brief   bool
 	}{
-		{"encoder", graph.Encoder, &m.encoder},
-		{"prefix", graph.Prefix, &m.prefix},
-		{"step", graph.Step, &m.step},
+		{"encoder", graph.Encoder, &m.encoder, false},
+		{"prefix", graph.Prefix, &m.prefix, false},
+		{"step", graph.Step, &m.step, true},
 	} {
 		g.Go(func() error {
 			b, err := part.build(p.sizes, p.weights, p.precision)
 			if err != nil {
 				return fmt.Errorf("build %s: %w", part.name, err)
 			}
-			s, err := rt.NewSession(b, p.folder)
+			s, err := rt.NewSession(Graph{ONNX: b, Folder: p.folder, Brief: part.brief})
 			if err != nil {
 				return fmt.Errorf("load %s: %w", part.name, err)
 			}

@@ -21,10 +21,18 @@ type Session interface {
 	Close() error
 }
 
+// Graph is what a Session runs.
+type Graph struct {
+	ONNX   []byte // the serialised model
+	Folder string // of its external data
+	// Brief says that its operators take microseconds, so that threads had better wait for
+	// each other actively than sleep.
+	Brief bool
+}
+
 // Runtime makes sessions and the values they read. It is implemented by model/ort.
 type Runtime interface {
-	// NewSession loads a serialised ONNX graph whose external data lies in folder.
-	NewSession(graph []byte, folder string) (Session, error)
+	NewSession(g Graph) (Session, error)
 	// Floats and Ints wrap data without copying it: it must not change until Close.
 	Floats(data []float32, shape ...int64) (Value, error)
 	Ints(data []int64, shape ...int64) (Value, error)

@@ -82,7 +82,7 @@ func newSquare(ctx context.Context, rt model.Runtime, side int, p graph.Precisio
 		y = g.Op("MatMul", []string{y, x})
 	}
 	g.Output(y, kind, n, n)
-	if s.session, err = rt.NewSession(g.Bytes(), ""); err != nil {
+	if s.session, err = rt.NewSession(model.Graph{ONNX: g.Bytes()}); err != nil {
 		return nil, err
 	}
 	return s, s.round(ctx) // the first run is slow
@@ -105,7 +105,7 @@ func onDevice(ctx context.Context, rt model.Runtime, data []float32, kind onnx.T
 	g := onnx.New("cast", 17)
 	x := g.Input("x", onnx.Float32, n, n)
 	g.Output(g.Op("Cast", []string{x}, onnx.Int("to", int64(kind))), kind, n, n)
-	s, err := rt.NewSession(g.Bytes(), "")
+	s, err := rt.NewSession(model.Graph{ONNX: g.Bytes()})
 	if err != nil {
 		return nil, err
 	}

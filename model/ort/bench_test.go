@@ -28,7 +28,7 @@ func BenchmarkRun(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer r.Close()
-			s, err := r.NewSession(cache(12, elements), "")
+			s, err := r.NewSession(model.Graph{ONNX: cache(12, elements)})
 			if err != nil {
 				b.Fatal(err)
 			}

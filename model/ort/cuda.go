@@ -8,6 +8,7 @@ import (
 
 	native "github.com/yalue/onnxruntime_go"
 
+	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/onnx"
 )
 
@@ -61,7 +62,7 @@ func (r *Runtime) try(ctx context.Context) error {
 	g := onnx.New("try", 17)
 	x := g.Input("x", onnx.Float32, 1)
 	g.Output(g.Op("Add", []string{x, x}), onnx.Float32, 1)
-	s, err := r.NewSession(g.Bytes(), "")
+	s, err := r.NewSession(model.Graph{ONNX: g.Bytes()})
 	if err != nil {
 		return err
 	}

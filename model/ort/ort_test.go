@@ -62,7 +62,7 @@ func product(n int, size int64) []byte {
 
 func newSession(t *testing.T, r *Runtime, graph []byte) model.Session {
 	t.Helper()
-	s, err := r.NewSession(graph, "")
+	s, err := r.NewSession(model.Graph{ONNX: graph})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestWeightsFromFile(t *testing.T) {
 	g.Output(g.Op("Add", []string{x, "w"}), onnx.Float32, 2)
 	for _, low := range []bool{false, true} {
 		r := open(t, Options{Device: "cpu", LowMemory: low})
-		s, err := r.NewSession(g.Bytes(), folder)
+		s, err := r.NewSession(model.Graph{ONNX: g.Bytes(), Folder: folder})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestBadUse(t *testing.T) {
 	r := open(t, Options{Device: "cpu"})
 	s := newSession(t, r, product(1, 2))
 	x := floats(t, r, make([]float32, 4), 2, 2)
-	closed, err := r.NewSession(product(1, 2), "")
+	closed, err := r.NewSession(model.Graph{ONNX: product(1, 2)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,8 +203,8 @@ func TestBadUse(t *testing.T) {
 		return err
 	}
 	_, short := r.Floats([]float32{1}, 2, 2)
-	_, graph := r.NewSession([]byte("not a graph"), "")
-	_, missing := r.NewSession(missingWeights(), t.TempDir())
+	_, graph := r.NewSession(model.Graph{ONNX: []byte("not a graph")})
+	_, missing := r.NewSession(model.Graph{ONNX: missingWeights(), Folder: t.TempDir()})
 	for name, c := range map[string]struct {
 		err  error
 		want string

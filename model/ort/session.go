@@ -23,20 +23,20 @@ type session struct {
 
 // NewSession loads a graph. The weights' file is mapped, not read: it must not change
 // while the session lives.
-func (r *Runtime) NewSession(graph []byte, folder string) (model.Session, error) {
+func (r *Runtime) NewSession(g model.Graph) (model.Session, error) {
 	if r.closed.Load() {
 		return nil, fmt.Errorf("load graph: %w", errClosed)
 	}
-	inputs, outputs, err := onnx.Names(graph)
+	inputs, outputs, err := onnx.Names(g.ONNX)
 	if err != nil {
 		return nil, fmt.Errorf("load graph: %w", err)
 	}
-	o, err := r.sessionOptions(folder)
+	o, err := r.sessionOptions(g)
 	if err != nil {
 		return nil, fmt.Errorf("load graph: %w", err)
 	}
 	defer func() { _ = o.Destroy() }() // it fails only where nothing was made
-	s, err := native.NewDynamicAdvancedSessionWithONNXData(graph, inputs, outputs, o)
+	s, err := native.NewDynamicAdvancedSessionWithONNXData(g.ONNX, inputs, outputs, o)
 	if err != nil {
 		return nil, fmt.Errorf("load graph: %w", failure(err))
 	}
@@ -45,7 +45,7 @@ func (r *Runtime) NewSession(graph []byte, folder string) (model.Session, error)
 }
 
 // sessionOptions are the library's options for one session. Free them with Destroy.
-func (r *Runtime) sessionOptions(folder string) (_ *native.SessionOptions, err error) {
+func (r *Runtime) sessionOptions(g model.Graph) (_ *native.SessionOptions, err error) {
 	o, err := native.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (r *Runtime) sessionOptions(folder string) (_ *native.SessionOptions, err e
 	if err := o.SetMemPattern(false); err != nil {
 		return nil, err
 	}
-	for key, value := range r.entries(folder) {
+	for key, value := range r.entries(g) {
 		if err := o.AddSessionConfigEntry(key, value); err != nil {
 			return nil, err
 		}
@@ -79,12 +79,17 @@ func (r *Runtime) sessionOptions(folder string) (_ *native.SessionOptions, err e
 
 // entries are session options that have a name only
 // (onnxruntime_session_options_config_keys.h).
-func (r *Runtime) entries(folder string) map[string]string {
-	// Threads wait for each other actively within a run, whose operators are short (a step is
-	// a quarter faster), and sleep between runs, when decoders need the cores.
-	e := map[string]string{"session.force_spinning_stop": "1", "session.use_env_allocators": "1"}
-	if folder != "" {
-		e["session.model_external_initializers_file_folder_path"] = folder
+func (r *Runtime) entries(g model.Graph) map[string]string {
+	e := map[string]string{"session.use_env_allocators": "1"}
+	if g.Folder != "" {
+		e["session.model_external_initializers_file_folder_path"] = g.Folder
+	}
+	// Active waiting makes a step a fifth faster, and the encoder a twentieth; where
+	// decoders want the cores too it makes the encoder a third slower. It ends with the run.
+	if g.Brief {
+		e["session.force_spinning_stop"] = "1"
+	} else {
+		e["session.intra_op.allow_spinning"] = "0"
 	}
 	if r.options.LowMemory {
 		e["session.disable_prepacking"] = "1"

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/onnx"
 )
 
@@ -100,7 +101,7 @@ func TestNothing(t *testing.T) {
 func TestOutputOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu"})
-	s, err := r.NewSession(product(1, 2), "")
+	s, err := r.NewSession(model.Graph{ONNX: product(1, 2)})
 	if err != nil {
 		t.Fatal(err)
 	}
