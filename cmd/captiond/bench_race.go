@@ -19,7 +19,9 @@ func (b benchmark) race(ctx context.Context) (err error) {
 	var record bench.Record
 	var others []bench.Peer
 	verify := func() (*peers.Check, error) { return nil, nil } // nobody to verify
-	if b.python != "" {
+	if device := b.runtime.Device(); b.python != "" && device != "cpu" {
+		b.tool.log.Warn("the peers stay out: they run on the cpu", "device", device)
+	} else if b.python != "" {
 		p, err := b.startPeers(ctx)
 		if err != nil {
 			return err
