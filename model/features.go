@@ -7,6 +7,7 @@ import (
 	"image"
 	"math"
 
+	"github.com/captiond/captiond/model/graph"
 	"github.com/captiond/captiond/model/pixels"
 )
 
@@ -22,8 +23,14 @@ type Features struct {
 // encodeBatch is how many pictures go through the encoder in one run. On a CPU larger
 // batches are no faster (10 to 20 % where weights are not prepacked, and packed anew in each
 // run) and take more memory, and the longest operator bounds how late a run ends when it is
-// cancelled.
-const encodeBatch = 1
+// cancelled; in 8 bits a picture's numbers would depend on the others in the run. A GPU is
+// busy only with many.
+func (m *Model) encodeBatch() int {
+	if m.runtime.Device() == "cpu" || m.precision == graph.Int8 {
+		return 1
+	}
+	return 32
+}
 
 // ErrTooNarrow is returned by Encode where nothing is left of a picture.
 var ErrTooNarrow = errors.New("it is empty or too narrow")
@@ -53,8 +60,8 @@ func (m *Model) EncodeAll(ctx context.Context, imgs []*image.RGBA, view pixels.V
 
 // alike is how many of the first pictures can share a run.
 func (m *Model) alike(imgs []*image.RGBA, view pixels.View) int {
-	n := 1
-	for n < len(imgs) && n < encodeBatch && m.sizeOf(imgs[n], view) == m.sizeOf(imgs[0], view) {
+	n, most := 1, m.encodeBatch()
+	for n < len(imgs) && n < most && m.sizeOf(imgs[n], view) == m.sizeOf(imgs[0], view) {
 		n++
 	}
 	return n

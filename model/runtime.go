@@ -32,6 +32,8 @@ type Graph struct {
 
 // Runtime makes sessions and the values they read. It is implemented by model/ort.
 type Runtime interface {
+	// Device is what sessions run on, such as "cpu".
+	Device() string
 	NewSession(g Graph) (Session, error)
 	// Floats and Ints wrap data without copying it: it must not change until Close.
 	Floats(data []float32, shape ...int64) (Value, error)
