@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -65,18 +67,25 @@ type measured struct {
 	right, total int             // captions of windows of 1.5 s and more within one scene
 	ages         []time.Duration // of captions when they reach a subscriber
 	rtcp         int
+	dropped      int // frames, windows and units, because the machine was busy
 }
 
-// watchCameras serves so many cameras, gate off, until each has been captioned n times, and n
-// captions are of windows that count: on a busy machine that takes longer.
-func watchCameras(t testing.TB, cameras, n int) (m measured) {
+// watching is what watchCameras does: so many cameras, gate off, in steps.
+type watching struct {
+	cameras int
+	every   time.Duration
+}
+
+// watchCameras serves cameras until each has been captioned n times, and n captions are of
+// windows that count: on a busy machine that takes longer.
+func watchCameras(t testing.TB, w watching, n int) (m measured) {
 	t.Helper()
 	var list []string
 	sources, counts := map[string]*camera.Camera{}, map[string]int{}
-	for i := range cameras {
+	for i := range w.cameras {
 		name := fmt.Sprint("shapes", i)
 		sources[name] = startCamera(t, camera.Options{Scenes: scenes(uint64(100 + i))})
-		list = append(list, shapesCamera(name, sources[name].URL(), ""))
+		list = append(list, strings.Replace(shapesCamera(name, sources[name].URL(), ""), "every: 500ms", "every: "+w.every.String(), 1))
 	}
 	p := startProcess(t, t.TempDir(), configFile(t, list...))
 	p.receive(t, nats.From{All: true}, func(e sinks.Event) bool {
@@ -92,6 +101,10 @@ func watchCameras(t testing.TB, cameras, n int) (m measured) {
 		}
 		return least >= n && m.total >= n
 	})
+	for _, count := range regexp.MustCompile(`captiond_dropped_total{reason="overload".*} (\d+)`).FindAllStringSubmatch(p.get(t, "/metrics"), -1) {
+		dropped, _ := strconv.Atoi(count[1]) // digits
+		m.dropped += dropped
+	}
 	p.end(t, syscall.SIGTERM)
 	for name, c := range sources {
 		if c.Sessions() != 1 {
@@ -124,7 +137,7 @@ func (m *measured) take(t testing.TB, e *sinks.Caption, c *camera.Camera) {
 // fewer where the machine has other work to do.
 func TestServeCameras(t *testing.T) {
 	t.Parallel()
-	m := watchCameras(t, 4, 30)
+	m := watchCameras(t, watching{4, 500 * time.Millisecond}, 30)
 	if float64(m.right) < 0.75*float64(m.total) {
 		t.Errorf("%d of %d right", m.right, m.total)
 	}
@@ -134,11 +147,17 @@ func TestServeCameras(t *testing.T) {
 }
 
 // BenchmarkServeEight is what eight of the demo's cameras come to: the part of captions that
-// is right, and how old they are when a subscriber has them.
-func BenchmarkServeEight(b *testing.B) {
+// is right, how old they are when a subscriber has them, and what was dropped.
+func BenchmarkServeEight(b *testing.B) { benchmarkServe(b, watching{8, 500 * time.Millisecond}, 100) }
+
+// BenchmarkServeSixteen is the same of sixteen, a window each second.
+func BenchmarkServeSixteen(b *testing.B) { benchmarkServe(b, watching{16, time.Second}, 50) }
+
+func benchmarkServe(b *testing.B, w watching, n int) {
 	for b.Loop() {
-		m := watchCameras(b, 8, 100)
+		m := watchCameras(b, w, n)
 		slices.Sort(m.ages)
+		b.ReportMetric(float64(m.dropped), "dropped")
 		b.ReportMetric(100*float64(m.right)/float64(m.total), "%right")
 		b.ReportMetric(float64(m.total), "windows")
 		b.ReportMetric(float64(m.ages[len(m.ages)/2].Milliseconds()), "ms-median-age")
