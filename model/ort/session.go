@@ -84,8 +84,9 @@ func (r *Runtime) entries(g model.Graph) map[string]string {
 	if g.Folder != "" {
 		e["session.model_external_initializers_file_folder_path"] = g.Folder
 	}
-	// Active waiting makes a step a fifth faster, and the encoder a twentieth; where
-	// decoders want the cores too it makes the encoder a third slower. It ends with the run.
+	// Active waiting makes a step a fifth faster, and the encoder a twentieth (in 8 bits a
+	// fifth); where decoders want the cores too it makes the encoder a third slower. It ends
+	// with the run.
 	if g.Brief {
 		e["session.force_spinning_stop"] = "1"
 	} else {
