@@ -6,8 +6,8 @@ import (
 	"math"
 	"testing"
 
-	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model"
+	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model/graph"
 )
 

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,8 +50,9 @@ type parts struct {
 	maxNewTokens int     // tokens after the prompt, instead; 0 for no such limit
 }
 
-// load makes the three sessions, side by side: most of the time goes into copying
-// weights.
+// load makes the three sessions, side by side: most of the time goes into copying weights.
+// In other precisions than the file's, weights are converted, by all processors, and take
+// memory until the session has its own copy: one session at a time.
 func load(rt Runtime, p parts) (_ *Model, err error) {
 	m := &Model{parts: p, runtime: rt, exp: newExponential()}
 	defer func() {
@@ -60,6 +62,9 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 	}()
 	eight := p.precision == graph.Int8 // whose products take a third of the time
 	var g errgroup.Group
+	if p.precision != graph.Float32 {
+		g.SetLimit(1)
+	}
 	for _, part := range []struct {
 		name    string
 		build   func(graph.Sizes, graph.Weights, graph.Precision) ([]byte, error)
@@ -80,6 +85,9 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 				return fmt.Errorf("load %s: %w", part.name, err)
 			}
 			*part.session = s
+			if p.precision != graph.Float32 {
+				debug.FreeOSMemory()
+			}
 			return nil
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"path/filepath"
+	"unsafe"
 
 	"github.com/captiond/captiond/model/checkpoint"
 	"github.com/captiond/captiond/model/graph"
@@ -35,7 +36,7 @@ func elementType(d weights.DType) onnx.Type {
 	return onnx.Float32
 }
 
-// Floats reads a parameter, widened to float32.
+// Floats reads a parameter, widened to float32. It must not be changed.
 func (t tensors) Floats(name string) ([]float32, error) {
 	w := t.Checkpoint.Tensor(name)
 	b, err := t.Weights.Bytes(w)
@@ -47,6 +48,9 @@ func (t tensors) Floats(name string) ([]float32, error) {
 		return widen(b, 2, func(b []byte) uint32 { return half(binary.LittleEndian.Uint16(b)) }), nil
 	case weights.BF16:
 		return widen(b, 2, func(b []byte) uint32 { return uint32(binary.LittleEndian.Uint16(b)) << 16 }), nil
+	}
+	if at := unsafe.Pointer(unsafe.SliceData(b)); uintptr(at)%4 == 0 {
+		return unsafe.Slice((*float32)(at), len(b)/4), nil // safetensors' order is this machine's
 	}
 	return widen(b, 4, binary.LittleEndian.Uint32), nil
 }

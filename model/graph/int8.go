@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"runtime"
-	"slices"
+	"sync"
 
 	"golang.org/x/sys/cpu"
 
@@ -59,19 +59,23 @@ func (b *builder) linearBlocks(x, name string, in, out int64) string {
 // quantizeOutputs turns weights [out, in] into [in, out] integers of 8 bits and out scales.
 func quantizeOutputs(w []float32, in, out int) (q []byte, scales []float32) {
 	const together = 16 // outputs, so that what is written lies together too
-	most := outputLevels()
 	q, scales = make([]byte, in*out), make([]float32, out)
-	for first := 0; first < out; first += together {
+	most := outputLevels()
+	share((out+together-1)/together, func(n int) {
+		var inverse [together]float32
+		first := n * together
 		last := min(first+together, out)
 		for o := first; o < last; o++ {
 			scales[o] = scaleOf(w[o*in:][:in], most)
+			inverse[o-first] = 1 / scales[o]
 		}
 		for i := range in {
-			for o := first; o < last; o++ {
-				q[i*out+o] = byte(nearest(w[o*in+i] / scales[o]))
+			to := q[i*out:][first:last]
+			for j := range to {
+				to[j] = byte(nearest(w[(first+j)*in+i] * inverse[j&(together-1)]))
 			}
 		}
-	}
+	})
 	return q, scales
 }
 
@@ -80,20 +84,37 @@ func quantizeOutputs(w []float32, in, out int) (q []byte, scales []float32) {
 // zeros.
 func quantizeBlocks(w []float32, in, out int) (q []byte, scales []float32) {
 	blocks := (in + block - 1) / block
-	q, scales = make([]byte, 0, out*blocks*block), make([]float32, 0, out*blocks)
-	for row := range slices.Chunk(w, in) {
-		for part := range slices.Chunk(row, block) {
-			scale := scaleOf(part, levels)
-			scales = append(scales, scale)
-			for _, v := range part {
-				q = append(q, byte(nearest(v/scale))^128)
+	q, scales = make([]byte, out*blocks*block), make([]float32, out*blocks)
+	share(out, func(o int) {
+		row := w[o*in:][:in]
+		for at := o * blocks; len(row) > 0; at++ {
+			part := row[:min(block, len(row))]
+			row = row[len(part):]
+			scales[at] = scaleOf(part, levels)
+			inverse, to := 1/scales[at], q[at*block:][:block]
+			for i, v := range part {
+				to[i] = byte(nearest(v*inverse)) ^ 128
 			}
-			for range block - len(part) {
-				q = append(q, 128)
+			for i := len(part); i < block; i++ {
+				to[i] = 128
 			}
 		}
-	}
+	})
 	return q, scales
+}
+
+// share calls do for 0 to n-1, on all processors.
+func share(n int, do func(int)) {
+	var wg sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), n)
+	for worker := range workers {
+		wg.Go(func() {
+			for i := worker; i < n; i += workers {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // The greatest integers that a weight becomes: of 8 bits, and of 7.
@@ -114,22 +135,22 @@ func outputLevels() float32 {
 
 // scaleOf is what an integer is worth: the greatest weight is so many of it.
 func scaleOf(w []float32, levels float32) float32 {
-	var most float32
+	var most uint32 // magnitudes are in the order of their bits
 	for _, v := range w {
-		most = max(most, v, -v)
+		most = max(most, math.Float32bits(v)&^signBit)
 	}
 	if most == 0 {
 		return 1
 	}
-	return most / levels
+	return math.Float32frombits(most) / levels
 }
+
+const signBit = 1 << 31
 
 // nearest rounds half away from zero.
 func nearest(v float32) int8 {
-	if v < 0 {
-		return int8(v - 0.5)
-	}
-	return int8(v + 0.5)
+	half := math.Float32bits(v)&signBit | math.Float32bits(0.5)
+	return int8(v + math.Float32frombits(half))
 }
 
 func floatBytes(values []float32) []byte {
