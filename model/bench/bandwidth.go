@@ -6,10 +6,14 @@ import "sync"
 // again and again, so that what stays in a cache for the model stays there for it too.
 type memory struct{ parts [][]uint64 }
 
-// newMemory is of some bytes, at least 64, read by some threads at once, at least one.
+// line is the words of a cache line: memory is fetched by lines, whatever is asked of them.
+const line = 8
+
+// newMemory is of some bytes, rounded to whole lines, read by some threads at once, at least
+// one.
 func newMemory(bytes float64, threads int) *memory {
 	m := &memory{}
-	each := max(1, int(bytes)/8/threads)
+	each := max(1, int(bytes)/8/threads/(4*line)) * 4 * line
 	for i := range threads {
 		part := make([]uint64, each)
 		for j := range part {
@@ -44,21 +48,17 @@ func (m *memory) time() (seconds float64, sum uint64) {
 	return seconds, sum
 }
 
-// read adds up what is there. One load for each addition, and eight sums that do not wait
-// for one another: one core asks for more than the memory gives.
+// read adds up a word of each line, four of them at once: so little is to be done that one core
+// asks for more lines than the memory gives. It is as fast as vector instructions on all words.
 func read(part []uint64) uint64 {
-	var s [8]uint64
-	for len(part) >= 8 {
-		line := part[:8:8]
-		s[0] += line[0]
-		s[1] += line[1]
-		s[2] += line[2]
-		s[3] += line[3]
-		s[4] += line[4]
-		s[5] += line[5]
-		s[6] += line[6]
-		s[7] += line[7]
-		part = part[8:]
+	var a, b, c, d uint64
+	for len(part) >= 4*line {
+		lines := part[: 4*line : 4*line]
+		a += lines[0]
+		b += lines[line]
+		c += lines[2*line]
+		d += lines[3*line]
+		part = part[4*line:]
 	}
-	return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7]
+	return a + b + c + d
 }
