@@ -46,7 +46,7 @@ func TestBenchOfPictures(t *testing.T) {
 // The table is printed and put into the document; the results are kept.
 func TestBenchCompares(t *testing.T) {
 	t.Parallel()
-	results := t.TempDir()
+	results := filepath.Join(t.TempDir(), "results")
 	document := filepath.Join(t.TempDir(), "performance.md")
 	if err := os.WriteFile(document, []byte("before\n<!-- bench:begin base -->\nold\n<!-- bench:end base -->\nafter\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/captiond/captiond/model/bench/peers"
 )
@@ -18,10 +19,13 @@ type Record struct {
 	Check   *peers.Check `json:"check,omitempty"` // of the peers' numbers
 }
 
-// Append adds the record to a file, which it makes where there is none.
+// Append adds the record to a file, which it makes, with its folder, where there is none.
 func (r Record) Append(path string) (err error) {
 	line, err := json.Marshal(r)
 	if err != nil {
+		return fmt.Errorf("record results: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("record results: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
