@@ -140,7 +140,7 @@ func (p *Prefix) Bytes() (bytes int64) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	width := int64(4)
-	if p.of.precision == graph.Float16 {
+	if p.of != nil && p.of.precision == graph.Float16 {
 		width = 2
 	}
 	for _, v := range p.images {

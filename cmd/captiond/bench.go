@@ -37,6 +37,7 @@ type benchOptions struct {
 	isa      string
 	record   string
 	document string
+	headline string
 	commit   string
 }
 
@@ -75,6 +76,7 @@ func (o *benchOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.isa, "isa", "", "limit of the peers' instruction set, for oneDNN, such as AVX512_CORE_VNNI")
 	f.StringVar(&o.record, "record", "", "folder of results: SHAPE.jsonl in it gains a line")
 	f.StringVar(&o.document, "document", "", "Markdown file whose table of the shape is replaced")
+	f.StringVar(&o.headline, "headline", "", "Markdown file whose headline is replaced")
 	f.StringVar(&o.commit, "commit", "", "what was built, where the program does not know")
 }
 
@@ -108,8 +110,8 @@ func (o *benchOptions) validate() (shape bench.Shape, err error) {
 			errs = append(errs, fmt.Errorf("--%s %d: use %d to %d", n.flag, n.value, n.least, n.max))
 		}
 	}
-	if !o.compare && o.python+o.isa+o.record+o.document != "" {
-		errs = append(errs, errors.New("--peers, --isa, --record and --document go with --compare"))
+	if !o.compare && o.python+o.isa+o.record+o.document+o.headline != "" {
+		errs = append(errs, errors.New("--peers, --isa, --record, --document and --headline go with --compare"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return shape, usageError{err}

@@ -35,6 +35,7 @@ func benchLines(r bench.Report) []benchLine {
 		{"tokens", fmt.Sprintf("%.3f s, %.0f MB each", r.TokensSeconds, r.TokenBytes/1e6)},
 		{"clip to text", fmt.Sprintf("%.3f s (%.0f %%)", r.ClipSeconds, 100*r.Spread)},
 		{"second question", fmt.Sprintf("%.1f %% of the first (%.0f %%)", 100*r.SecondQuestionRatio, 100*r.SecondQuestionSpread)},
+		{"further question", fmt.Sprintf("%.1f %% of the first (%.0f %%), in one request", 100*r.FurtherQuestion, 100*r.FurtherQuestionSpread)},
 		{"load", fmt.Sprintf("%.2f s; to the first text %.2f s", r.LoadSeconds, r.StartupSeconds)},
 		{"peak memory", fmt.Sprintf("%.0f MB, %.2f of the weights", float64(r.PeakRSSBytes)/1e6, r.PeakVsWeights)},
 	}

@@ -82,7 +82,7 @@ func (b benchmark) promptTokens() ([]int64, error) {
 
 // others are the peers as they take part in the race.
 func (b benchmark) others(p *peers.Peers) (others []bench.Peer) {
-	for _, name := range []string{peers.Float32, peers.BFloat16, peers.Transformers} {
+	for _, name := range p.About.Names() {
 		rounds := b.rounds
 		if name == peers.Transformers {
 			rounds = b.generate
@@ -101,6 +101,9 @@ func (b benchmark) publish(r bench.Record) error {
 	}
 	if b.document != "" {
 		errs = append(errs, bench.Document(b.document, b.shape.Name, table))
+	}
+	if b.headline != "" {
+		errs = append(errs, bench.Document(b.headline, "headline", r.Headline()))
 	}
 	if b.format == "json" {
 		return errors.Join(append(errs, json.NewEncoder(b.tool.streams.out).Encode(r))...)

@@ -209,7 +209,8 @@ func (s *subject) close() error {
 // Method says how the figures come about; it is printed with them.
 const Method = `Method: pictures of noise at the model's own size, as many as the model sees at once, are
 encoded, begun as one window and captioned (base-vqav2: asked about) with a forced number of
-tokens: a clip. Then a second question is asked about the same window; the window slides by
+tokens: a clip. Then a second question is asked about the same window, and five in one
+request, of which each after the first adds a fourth of the rest; the window slides by
 one frame, which is encoded, and is captioned; and labels are chosen from: 10, and 1,000 that
 share their beginnings as the names of ImageNet's classes do. The matrix-multiply rate is
 that of the same runtime with the same threads on the encoder's own matrix products alone,

@@ -43,14 +43,14 @@ func TestTokenBytes(t *testing.T) {
 func (t times) slow() times {
 	return times{
 		products: 2 * t.products, memory: 2 * t.memory, encoder: 2 * t.encoder, prefix: 2 * t.prefix, first: 2 * t.first,
-		second: 2 * t.second, slide: 2 * t.slide, few: 2 * t.few, many: 2 * t.many,
+		second: 2 * t.second, five: 2 * t.five, slide: 2 * t.slide, few: 2 * t.few, many: 2 * t.many,
 	}
 }
 
 // A machine that halves its speed changes the times and not the shares.
 func TestFill(t *testing.T) {
 	t.Parallel()
-	round := times{products: 0.1, memory: 0.01, encoder: 1, prefix: 0.5, first: 0.5, second: 0.3, slide: 1.2, few: 0.1, many: 1.7}
+	round := times{products: 0.1, memory: 0.01, encoder: 1, prefix: 0.5, first: 0.5, second: 0.3, five: 0.9, slide: 1.2, few: 0.1, many: 1.7}
 	var r Report
 	y := yardsticks{clip: Work{Encoder: 8e11, Prefix: 4.5e11}, products: 1e11, token: 1e8, memory: 2e8, tokens: 20}
 	r.fill([]times{round, round.slow(), round, round.slow()}, y)
@@ -60,6 +60,7 @@ func TestFill(t *testing.T) {
 		"prefix":         {r.PrefixVsMatmul, 0.9},
 		"step":           {r.StepVsBandwidth, 0.2},
 		"question":       {r.SecondQuestionRatio, 0.15},
+		"further":        {r.FurtherQuestion, 0.075},
 		"slide":          {r.SlidingWindowRatio, 0.6},
 		"labels":         {r.LabelsRatio, 2},
 		"clip":           {r.ClipSeconds, 3},

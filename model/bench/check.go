@@ -65,7 +65,7 @@ func (t times) min(u times) times {
 	return times{
 		products: min(t.products, u.products), memory: min(t.memory, u.memory),
 		encoder: min(t.encoder, u.encoder), prefix: min(t.prefix, u.prefix), first: min(t.first, u.first),
-		second: min(t.second, u.second), slide: min(t.slide, u.slide), few: min(t.few, u.few), many: min(t.many, u.many),
+		second: min(t.second, u.second), five: min(t.five, u.five), slide: min(t.slide, u.slide), few: min(t.few, u.few), many: min(t.many, u.many),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/captiond/captiond/model"
@@ -61,10 +62,13 @@ func (c *clip) label() (err error) {
 }
 
 // times are those of one round in seconds; 0 for what was left out.
-type times struct{ products, memory, encoder, prefix, first, second, slide, few, many float64 }
+type times struct{ products, memory, encoder, prefix, first, second, five, slide, few, many float64 }
 
 // clip is the time from pictures to the first text.
 func (t times) clip() float64 { return t.encoder + t.prefix + t.first }
+
+// further is the time that each question after the first of five in one request adds.
+func (t times) further() float64 { return (t.five - t.second) / (questions - 1) }
 
 // labels is the time from pictures to the probabilities of many labels over that of few.
 func (t times) labels() float64 {
@@ -86,6 +90,10 @@ func (c *clip) round(ctx context.Context) (t times, err error) {
 		return t, err
 	}
 	t.second = watch.lap()
+	if err := c.generate(ctx, prefix, slices.Repeat([]model.Request{c.second}, questions)...); err != nil {
+		return t, err
+	}
+	t.five = watch.lap()
 	if t.slide, err = c.slide(ctx, features); err != nil {
 		return t, err
 	}
@@ -147,14 +155,19 @@ func (c *clip) classify(ctx context.Context, prefix *model.Prefix, t *times) err
 	return err
 }
 
+// questions is how many are asked in one request.
+const questions = 5
+
 // generate demands the full length: a shorter text would be measured as a faster one.
-func (c *clip) generate(ctx context.Context, p *model.Prefix, r model.Request) error {
-	text, err := c.model.Generate(ctx, p, r)
+func (c *clip) generate(ctx context.Context, p *model.Prefix, rs ...model.Request) error {
+	texts, err := c.model.GenerateAll(ctx, p, rs)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
-	if len(text.Tokens) != c.want {
-		return fmt.Errorf("generate: the text ended after %d of %d tokens: take weights of another seed", len(text.Tokens), c.want)
+	for _, t := range texts {
+		if len(t.Tokens) != c.want {
+			return fmt.Errorf("generate: the text ended after %d of %d tokens: take weights of another seed", len(t.Tokens), c.want)
+		}
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 func record() Record {
 	float := &subject{report: Report{Precision: "float32"}, rounds: []times{{encoder: 2}, {encoder: 4}}}
 	eight := &subject{report: Report{Precision: "int8"}, rounds: []times{{encoder: 1}, {encoder: 2}}}
-	r := &runs{subjects: []*subject{float, eight}, peers: []Peer{{Name: peers.Float32}, {Name: peers.Transformers}, {Name: "idle"}}}
+	r := &runs{subjects: []*subject{float, eight}, peers: []Peer{{Name: "cached float32"}, {Name: peers.Transformers}, {Name: "idle"}}}
 	r.seconds = [][]float64{{3, 6}, {80}, nil}
 	about := peers.About{Transformers: "4.56.2", Torch: "2.8.0", Threads: 2, Ways: map[string]peers.Way{"float32": {Kept: "packed"}}}
 	reports := []Report{{Shape: "base", Precision: "float32", Frames: 6, Rounds: 2, EncoderVsMatmul: 0.95}, {Precision: "int8", Rounds: 2}}
@@ -60,6 +60,11 @@ func TestTable(t *testing.T) {
 		if !strings.Contains(table, part) {
 			t.Errorf("no %q in\n%s", part, table)
 		}
+	}
+	const headline = "captiond int8 is 2.00 times as fast as captiond float32; captiond float32 1.50 times as fast as PyTorch by hand, all cached, float32 (packed); " +
+		"captiond float32 40.0 times as fast as transformers 4.56.2 `generate`, 1 round; each further question"
+	if got := r.Headline(); !strings.Contains(got, headline) {
+		t.Errorf("the headline is %q", got)
 	}
 	r.Peers = nil
 	if table := r.Table(); !strings.Contains(table, "The peers did not run") {

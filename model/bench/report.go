@@ -12,13 +12,14 @@ type Report struct {
 	Threads   int    `json:"threads"`
 	Machine
 
-	EncoderVsMatmul     float64 `json:"encoder_vs_matmul"`     // share of the matrix-multiply rate
-	PrefixVsMatmul      float64 `json:"prefix_vs_matmul"`      // likewise
-	StepVsBandwidth     float64 `json:"step_vs_bandwidth"`     // share of the memory bandwidth; 0 on a GPU
-	SecondQuestionRatio float64 `json:"second_question_ratio"` // of the first question's time
-	SlidingWindowRatio  float64 `json:"sliding_window_ratio"`  // of a full window's time; 0 with one frame
-	LabelsRatio         float64 `json:"labels_1000_vs_10"`     // of the times, encoder and prefix included
-	ClipSeconds         float64 `json:"clip_seconds"`          // encoder, prefix and tokens
+	EncoderVsMatmul     float64 `json:"encoder_vs_matmul"`      // share of the matrix-multiply rate
+	PrefixVsMatmul      float64 `json:"prefix_vs_matmul"`       // likewise
+	StepVsBandwidth     float64 `json:"step_vs_bandwidth"`      // share of the memory bandwidth; 0 on a GPU
+	SecondQuestionRatio float64 `json:"second_question_ratio"`  // of the first question's time
+	FurtherQuestion     float64 `json:"further_question_ratio"` // each of 2 to 5 of one request, of the first question's time
+	SlidingWindowRatio  float64 `json:"sliding_window_ratio"`   // of a full window's time; 0 with one frame
+	LabelsRatio         float64 `json:"labels_1000_vs_10"`      // of the times, encoder and prefix included
+	ClipSeconds         float64 `json:"clip_seconds"`           // encoder, prefix and tokens
 	LoadSeconds         float64 `json:"load_seconds"`
 	StartupSeconds      float64 `json:"startup_to_first_caption_seconds"` // load and first clip
 	PeakRSSBytes        int64   `json:"peak_rss_bytes"`                   // of load and first clip
@@ -29,6 +30,7 @@ type Report struct {
 	PrefixVsMatmulSpread  float64 `json:"prefix_vs_matmul_spread"`
 	StepVsBandwidthSpread float64 `json:"step_vs_bandwidth_spread"`
 	SecondQuestionSpread  float64 `json:"second_question_ratio_spread"`
+	FurtherQuestionSpread float64 `json:"further_question_ratio_spread"`
 	SlidingWindowSpread   float64 `json:"sliding_window_ratio_spread"`
 	LabelsSpread          float64 `json:"labels_1000_vs_10_spread"`
 	Spread                float64 `json:"spread"` // of the clip
@@ -62,6 +64,7 @@ func (r *Report) fill(rounds []times, y yardsticks) {
 	set(&r.EncoderVsMatmul, &r.EncoderVsMatmulSpread, func(t times) float64 { return y.clip.Encoder / t.encoder / (y.products / t.products) })
 	set(&r.PrefixVsMatmul, &r.PrefixVsMatmulSpread, func(t times) float64 { return y.clip.Prefix / t.prefix / (y.products / t.products) })
 	set(&r.SecondQuestionRatio, &r.SecondQuestionSpread, func(t times) float64 { return t.second / t.clip() })
+	set(&r.FurtherQuestion, &r.FurtherQuestionSpread, func(t times) float64 { return t.further() / t.clip() })
 	set(&r.SlidingWindowRatio, &r.SlidingWindowSpread, func(t times) float64 { return t.slide / t.clip() })
 	set(&r.LabelsRatio, &r.LabelsSpread, times.labels)
 	set(&r.ClipSeconds, &r.Spread, times.clip)

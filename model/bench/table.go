@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/captiond/captiond/model/bench/peers"
 )
 
 // Table is the record in Markdown: who took part and how long, then what limits captiond.
@@ -18,6 +20,23 @@ func (r Record) Table() string {
 	b.WriteByte('\n')
 	r.limits(&b)
 	return b.String()
+}
+
+// Headline is what the record says in a sentence or two.
+func (r Record) Headline() string {
+	first := r.Reports[0]
+	s := fmt.Sprintf("git-%s, %s to a text of %d tokens, on %d cores of an %s (%s): ", first.Shape, plural(first.Frames, "frame"),
+		first.Tokens, first.Cores, first.CPU, first.Date.Format("2006-01-02"))
+	var parts []string
+	for _, l := range r.Lines[1:] {
+		times := l.Against[first.Precision].Median
+		if strings.HasPrefix(l.Name, "captiond ") {
+			parts = append(parts, fmt.Sprintf("%s is %s times as fast as captiond %s", l.Name, number(1/times), first.Precision))
+		} else {
+			parts = append(parts, fmt.Sprintf("captiond %s %s times as fast as %s", first.Precision, number(times), r.name(l)))
+		}
+	}
+	return s + strings.Join(append(parts, fmt.Sprintf("each further question of one request takes %.0f %% of the first's time", 100*first.FurtherQuestion)), "; ") + ".\n"
 }
 
 // race is the first table. In brackets is the spread over the rounds.
@@ -39,10 +58,14 @@ func (r Record) race(b *strings.Builder) {
 // name is a line's, with what is to be known of it.
 func (r Record) name(line Line) string {
 	name := line.Name
-	if precision, cached := strings.CutPrefix(name, "cached "); cached && r.Peers != nil {
+	way, precision, _ := strings.Cut(name, " ")
+	switch {
+	case r.Peers == nil:
+	case way == peers.Cached:
 		name = fmt.Sprintf("PyTorch by hand, all cached, %s (%s)", precision, r.Peers.Ways[precision].Kept)
-	}
-	if name == "transformers" && r.Peers != nil {
+	case way == peers.Plain:
+		name = fmt.Sprintf("PyTorch by hand, all cached, %s (as written)", precision)
+	case name == peers.Transformers:
 		name = "transformers " + r.Peers.Transformers + " `generate`"
 	}
 	if line.Rounds != r.Reports[0].Rounds {
@@ -72,6 +95,7 @@ func (r Record) limits(b *strings.Builder) {
 			return fmt.Sprintf("%.3f s, %.3f s, %.1f ms", r.EncoderSeconds, r.PrefixSeconds, 1000*r.TokenSeconds)
 		}},
 		{"second question, of the first", func(r Report) string { return withSpread(Ratio{r.SecondQuestionRatio, r.SecondQuestionSpread}) }},
+		{"each further question of one request, of the first", func(r Report) string { return withSpread(Ratio{r.FurtherQuestion, r.FurtherQuestionSpread}) }},
 		{"window that slides by one frame, of a full one", func(r Report) string { return withSpread(Ratio{r.SlidingWindowRatio, r.SlidingWindowSpread}) }},
 		{"1,000 labels, of 10", func(r Report) string { return withSpread(Ratio{r.LabelsRatio, r.LabelsSpread}) }},
 		{"load; start-up to first caption", func(r Report) string { return fmt.Sprintf("%.2f s; %.2f s", r.LoadSeconds, r.StartupSeconds) }},

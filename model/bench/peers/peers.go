@@ -21,12 +21,23 @@ import (
 //go:embed peers.py
 var script []byte
 
-// The peers, as the script names them.
+// The peers, as the script names them: the ways are followed by a precision.
 const (
 	Transformers = "transformers"
-	Float32      = "cached float32"
-	BFloat16     = "cached bfloat16"
+	Cached       = "cached" // the fastest way
+	Plain        = "plain"  // as it is written
 )
+
+// Names are those worth timing: a cached peer as it is written, too, where another way is faster.
+func (a About) Names() (names []string) {
+	for _, precision := range []string{"float32", "bfloat16"} {
+		names = append(names, Cached+" "+precision)
+		if a.Ways[precision].Kept != Plain {
+			names = append(names, Plain+" "+precision)
+		}
+	}
+	return append(names, Transformers)
+}
 
 // Options of the peers.
 type Options struct {

@@ -22,7 +22,7 @@ func startFake(t *testing.T, script string) *Peers {
 func TestPeers(t *testing.T) {
 	t.Parallel()
 	p := startFake(t, `
-echo '{"torch":"2.8.0","threads":2,"ways":{"float32":{"kept":"packed","seconds":{"packed":1.5}}}}'
+echo '{"torch":"2.8.0","threads":2,"ways":{"float32":{"kept":"packed","seconds":{"packed":1.5}},"bfloat16":{"kept":"plain"}}}'
 while read -r command rest; do
 	case $command in
 	run) [ "$rest" = "cached float32" ] && echo '{"seconds":1.25}' ;;
@@ -32,7 +32,10 @@ done`)
 	if err := p.read(&p.About); err != nil || p.About.Ways["float32"].Kept != "packed" || p.About.Threads != 2 {
 		t.Fatalf("%v, %+v", err, p.About)
 	}
-	if got, err := p.Run(Float32); err != nil || got != 1.25 {
+	if got, want := p.About.Names(), []string{"cached float32", "plain float32", "cached bfloat16", "transformers"}; !slices.Equal(got, want) {
+		t.Errorf("names are %q, want %q", got, want)
+	}
+	if got, err := p.Run("cached float32"); err != nil || got != 1.25 {
 		t.Errorf("%v s, %v", got, err)
 	}
 	if c, err := p.Verify(); err != nil || *c != (Check{Tokens: 20, Error: 3e-6, Same: true}) {
