@@ -1,10 +1,6 @@
 package ort
 
-// #include "shim.h"
-import "C"
-
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -33,9 +29,6 @@ func acquire(path string) error {
 		if err := load(path); err != nil {
 			return err
 		}
-		if err := shareArena(path); err != nil {
-			return fmt.Errorf("share memory in onnx runtime: %w", errors.Join(err, native.DestroyEnvironment()))
-		}
 		environment.path = path
 	}
 	environment.users++
@@ -53,16 +46,6 @@ func load(path string) error {
 		what = "it is older than 1.24; install ONNX Runtime 1.27.0"
 	}
 	return fmt.Errorf("load onnx runtime from %s: %w (%s; `make deps` fetches it)", path, err, what)
-}
-
-// shareArena gives all sessions one arena of the host's memory: what the encoder works in,
-// the prefix and the step work in after it.
-func shareArena(path string) error {
-	a, err := apiOf(path)
-	if err != nil {
-		return err
-	}
-	return a.check(C.captiond_share_arena(a.table))
 }
 
 func release() error {

@@ -80,7 +80,7 @@ func (r *Runtime) sessionOptions(g model.Graph) (_ *native.SessionOptions, err e
 // entries are session options that have a name only
 // (onnxruntime_session_options_config_keys.h).
 func (r *Runtime) entries(g model.Graph) map[string]string {
-	e := map[string]string{"session.use_env_allocators": "1"}
+	e := map[string]string{}
 	if g.Folder != "" {
 		e["session.model_external_initializers_file_folder_path"] = g.Folder
 	}

@@ -5,8 +5,6 @@
 
 typedef struct OrtIoBinding OrtIoBinding;
 typedef struct OrtAllocator OrtAllocator;
-typedef struct OrtEnv OrtEnv;
-typedef struct OrtArenaCfg OrtArenaCfg;
 typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 
 // The part that is used here of the library's table of functions, OrtApi. The table only
@@ -14,8 +12,7 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 struct OrtApi {
 	void *from_0[2];
 	const char *(*GetErrorMessage)(const OrtStatus *);
-	OrtStatus *(*CreateEnv)(int level, const char *, OrtEnv **);
-	void *from_4[47];
+	void *from_3[48];
 	OrtStatus *(*GetTensorMutableData)(OrtValue *, void **);
 	void *from_52[8];
 	OrtStatus *(*GetTensorElementType)(const OrtTensorTypeAndShapeInfo *, int *);
@@ -29,8 +26,7 @@ struct OrtApi {
 	OrtStatus *(*AllocatorFree)(OrtAllocator *, void *);
 	void *from_77[1];
 	OrtStatus *(*GetAllocatorWithDefaultOptions)(OrtAllocator **);
-	void *from_79[13];
-	void (*ReleaseEnv)(OrtEnv *);
+	void *from_79[14];
 	void (*ReleaseStatus)(OrtStatus *);
 	void (*ReleaseMemoryInfo)(OrtMemoryInfo *);
 	void *from_95[1];
@@ -46,13 +42,7 @@ struct OrtApi {
 	OrtStatus *(*BindOutputToDevice)(OrtIoBinding *, const char *, const OrtMemoryInfo *);
 	void *from_139[1];
 	OrtStatus *(*GetBoundOutputValues)(const OrtIoBinding *, OrtAllocator *, OrtValue ***, size_t *);
-	void *from_141[3];
-	OrtStatus *(*CreateAndRegisterAllocator)(OrtEnv *, const OrtMemoryInfo *, const OrtArenaCfg *);
-	void *from_145[12];
-	void (*ReleaseArenaCfg)(OrtArenaCfg *);
-	void *from_158[6];
-	OrtStatus *(*CreateArenaCfgV2)(const char *const *, const size_t *, size_t, OrtArenaCfg **);
-	void *from_165[37];
+	void *from_141[61];
 	OrtStatus *(*SynchronizeBoundInputs)(OrtIoBinding *);
 	OrtStatus *(*SynchronizeBoundOutputs)(OrtIoBinding *);
 };
@@ -66,8 +56,6 @@ typedef struct {
 enum {
 	api_version = 24,     // that onnxruntime_go asks for
 	device_allocator = 0, // OrtDeviceAllocator
-	arena_allocator = 1,  // OrtArenaAllocator
-	log_errors = 3,       // ORT_LOGGING_LEVEL_ERROR
 	default_memory = 0,   // OrtMemTypeDefault
 	device_to_host = 2,   // cudaMemcpyDeviceToHost
 };
@@ -84,28 +72,6 @@ const OrtApi *captiond_load(const char *path) {
 
 OrtStatus *captiond_memory(const OrtApi *api, const char *device, OrtMemoryInfo **memory) {
 	return api->CreateMemoryInfo(device, device_allocator, 0, default_memory, memory);
-}
-
-OrtStatus *captiond_share_arena(const OrtApi *api) {
-	static const char *const keys[] = {"arena_extend_strategy"};
-	static const size_t as_requested[] = {1};
-	OrtMemoryInfo *cpu = NULL;
-	OrtArenaCfg *config = NULL;
-	OrtEnv *env;
-	OrtStatus *failed = api->CreateEnv(log_errors, "captiond", &env); // the one there is
-	if (failed)
-		return failed;
-	failed = api->CreateMemoryInfo("Cpu", arena_allocator, 0, default_memory, &cpu);
-	if (!failed)
-		failed = api->CreateArenaCfgV2(keys, as_requested, 1, &config);
-	if (!failed)
-		failed = api->CreateAndRegisterAllocator(env, cpu, config);
-	if (config)
-		api->ReleaseArenaCfg(config);
-	if (cpu)
-		api->ReleaseMemoryInfo(cpu);
-	api->ReleaseEnv(env);
-	return failed;
 }
 
 void captiond_release_memory(const OrtApi *api, OrtMemoryInfo *memory) { api->ReleaseMemoryInfo(memory); }

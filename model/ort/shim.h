@@ -42,10 +42,6 @@ const OrtApi *captiond_load(const char *path);
 // captiond_memory makes the description of a device's own memory: "Cpu" or, for the first
 // GPU, "Cuda".
 OrtStatus *captiond_memory(const OrtApi *api, const char *device, OrtMemoryInfo **memory);
-
-// captiond_share_arena makes one arena of the host's memory for all sessions that are told to
-// use it, which grows by what is asked for. It lives as long as the environment.
-OrtStatus *captiond_share_arena(const OrtApi *api);
 void captiond_release_memory(const OrtApi *api, OrtMemoryInfo *memory);
 
 // captiond_run computes the outputs from the inputs; the caller releases the former.
