@@ -67,7 +67,7 @@ func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.together = togetherOn(rt.Device())
+	t.together = t.togetherOn(rt.Device())
 	if t.config.Model.Precision == graph.Float16.String() && rt.Device() == "cpu" {
 		t.log.Info("float32 takes the place of float16, which is for a gpu", "device", rt.Device())
 		t.config.Model.Precision = graph.Float32.String()
@@ -76,9 +76,12 @@ func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 }
 
 // togetherOn is how many windows go through a model side by side. On a CPU more than four read
-// the weights of a step hardly less often for each.
-func togetherOn(device string) int {
-	if device == "cpu" {
+// the weights of a step hardly less often for each; each takes memory.
+func (t *tool) togetherOn(device string) int {
+	switch {
+	case t.config.Model.LowMemory:
+		return 1
+	case device == "cpu":
 		return 4
 	}
 	return 16

@@ -61,8 +61,8 @@ func TestTable(t *testing.T) {
 			t.Errorf("no %q in\n%s", part, table)
 		}
 	}
-	const headline = "captiond int8 is 2.00 times as fast as captiond float32; captiond float32 1.50 times as fast as PyTorch by hand, all cached, float32 (packed); " +
-		"captiond float32 40.0 times as fast as transformers 4.56.2 `generate`, 1 round; each further question"
+	const headline = "float32 takes: captiond int8 **0.50**; PyTorch by hand, all cached, float32 (packed) **1.50**; " +
+		"transformers 4.56.2 `generate`, 1 round **40.0**. Each further question"
 	if got := r.Headline(); !strings.Contains(got, headline) {
 		t.Errorf("the headline is %q", got)
 	}

@@ -22,21 +22,17 @@ func (r Record) Table() string {
 	return b.String()
 }
 
-// Headline is what the record says in a sentence or two.
+// Headline is what the record says in a sentence: how long the others take, captiond being 1.
 func (r Record) Headline() string {
 	first := r.Reports[0]
-	s := fmt.Sprintf("git-%s, %s to a text of %d tokens, on %d cores of an %s (%s): ", first.Shape, plural(first.Frames, "frame"),
-		first.Tokens, first.Cores, first.CPU, first.Date.Format("2006-01-02"))
-	var parts []string
+	var others []string
 	for _, l := range r.Lines[1:] {
-		times := l.Against[first.Precision].Median
-		if strings.HasPrefix(l.Name, "captiond ") {
-			parts = append(parts, fmt.Sprintf("%s is %s times as fast as captiond %s", l.Name, number(1/times), first.Precision))
-		} else {
-			parts = append(parts, fmt.Sprintf("captiond %s %s times as fast as %s", first.Precision, number(times), r.name(l)))
-		}
+		others = append(others, r.name(l)+" **"+number(l.Against[first.Precision].Median)+"**")
 	}
-	return s + strings.Join(append(parts, fmt.Sprintf("each further question of one request takes %.0f %% of the first's time", 100*first.FurtherQuestion)), "; ") + ".\n"
+	return fmt.Sprintf("git-%s, %s to a text of %d tokens, %d cores of an %s, %s. Times as long as captiond in %s takes: %s. "+
+		"Each further question of one request takes %.0f %% of the first's time.\n",
+		first.Shape, plural(first.Frames, "frame"), first.Tokens, first.Cores, first.CPU, first.Date.Format("2006-01-02"),
+		first.Precision, strings.Join(others, "; "), 100*first.FurtherQuestion)
 }
 
 // race is the first table. In brackets is the spread over the rounds.
