@@ -57,6 +57,7 @@ type Camera struct {
 	o       Options
 	address string
 	server  *gortsplib.Server
+	ready   chan struct{} // closed when there is a stream: whoever is quick asks before
 	stream  *gortsplib.ServerStream
 	media   *description.Media
 	rtp     *rtph264.Encoder
@@ -78,7 +79,7 @@ const remembered = 10 * time.Minute
 
 // Start listens. Nobody sees anything before Run.
 func Start(o Options) (*Camera, error) {
-	c := &Camera{o: o.withDefaults(), chance: rand.New(rand.NewPCG(1, 1))}
+	c := &Camera{o: o.withDefaults(), chance: rand.New(rand.NewPCG(1, 1)), ready: make(chan struct{})}
 	l, err := net.Listen("tcp", c.o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("start camera: %w", err)
@@ -96,6 +97,7 @@ func Start(o Options) (*Camera, error) {
 	if err = c.stream.Initialize(); err == nil {
 		c.rtp, err = h.CreateEncoder()
 	}
+	close(c.ready)
 	if err != nil {
 		c.server.Close()
 		return nil, fmt.Errorf("start camera: %w", err)
@@ -201,6 +203,7 @@ func (c *Camera) send(u frames.Unit, captured time.Time) error {
 
 // OnDescribe implements gortsplib.ServerHandlerOnDescribe.
 func (c *Camera) OnDescribe(r *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	<-c.ready
 	switch {
 	case c.o.Username != "" && !r.Conn.VerifyCredentials(r.Request, c.o.Username, c.o.Password):
 		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
@@ -212,6 +215,7 @@ func (c *Camera) OnDescribe(r *gortsplib.ServerHandlerOnDescribeCtx) (*base.Resp
 
 // OnSetup implements gortsplib.ServerHandlerOnSetup.
 func (c *Camera) OnSetup(*gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	<-c.ready
 	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
 }
 
