@@ -37,7 +37,7 @@ func benchLines(r bench.Report) []benchLine {
 		{"second question", fmt.Sprintf("%.1f %% of the first (%.0f %%)", 100*r.SecondQuestionRatio, 100*r.SecondQuestionSpread)},
 		{"further question", fmt.Sprintf("%.1f %% of the first (%.0f %%), in one request", 100*r.FurtherQuestion, 100*r.FurtherQuestionSpread)},
 		{"load", fmt.Sprintf("%.2f s; to the first text %.2f s", r.LoadSeconds, r.StartupSeconds)},
-		{"peak memory", fmt.Sprintf("%.0f MB, %.2f of the weights", float64(r.PeakRSSBytes)/1e6, r.PeakVsWeights)},
+		{"peak memory", fmt.Sprintf("%.0f MB, without the program's %.0f MB %.2f of the weights", float64(r.PeakRSSBytes)/1e6, float64(r.ProgramRSSBytes)/1e6, r.PeakVsWeights)},
 	}
 	if r.StepVsBandwidth > 0 {
 		lines = append(lines, benchLine{"memory", fmt.Sprintf("%.1f GB/s, of which tokens use %.2f (%.0f %%)", r.BandwidthGBPerSec, r.StepVsBandwidth, 100*r.StepVsBandwidthSpread)})

@@ -63,7 +63,13 @@ func race(ctx context.Context, plans []Plan, peers []Peer, look func(*subject)) 
 			err = errors.Join(err, s.close())
 		}
 	}()
+	debug.FreeOSMemory() // what was done before is not measured
+	program, err := resident()
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, p := range plans { // one after the other, so that each has the memory for itself
+		p.Known.ProgramRSSBytes = program
 		s, err := alone(ctx, p)
 		if err != nil {
 			return nil, nil, err
@@ -122,7 +128,7 @@ func alone(ctx context.Context, p Plan) (_ *subject, err error) {
 		return nil, err
 	}
 	if s.report.WeightsBytes > 0 {
-		s.report.PeakVsWeights = float64(s.report.PeakRSSBytes) / float64(s.report.WeightsBytes)
+		s.report.PeakVsWeights = float64(s.report.PeakRSSBytes-s.report.ProgramRSSBytes) / float64(s.report.WeightsBytes)
 	}
 	return s, nil
 }
@@ -219,5 +225,5 @@ of matrix products and attention, and nothing else. The bandwidth is that of rea
 bytes as a token needs, with the same threads, in each round; its share counts the weights
 of decoder and head and the keys and values, once for each token. Load is opening the model
 from a file in the page cache; start-up is load and the first clip; peak memory is that of
-both, mapped weights counted. Ratios are taken round by round: medians, with the distance of
+both, mapped weights counted; over the weights it is without the program's own. Ratios are taken round by round: medians, with the distance of
 the extremes as spread.`

@@ -12,20 +12,26 @@ import (
 func resetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
 
 // peak is the largest resident set since resetPeak, in bytes (proc(5), VmHWM).
-func peak() (int64, error) {
+func peak() (int64, error) { return memoryOf("VmHWM") }
+
+// resident is the resident set now, in bytes (proc(5), VmRSS).
+func resident() (int64, error) { return memoryOf("VmRSS") }
+
+// memoryOf reads a figure of the process's memory.
+func memoryOf(name string) (int64, error) {
 	f, err := os.Open("/proc/self/status")
 	if err != nil {
-		return 0, fmt.Errorf("read peak memory: %w", err)
+		return 0, fmt.Errorf("read memory: %w", err)
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(lines.Text(), name+":"); ok {
 			var kib int64
 			if _, err := fmt.Sscanf(rest, "%d kB", &kib); err != nil {
-				return 0, fmt.Errorf("read peak memory: %w", err)
+				return 0, fmt.Errorf("read memory: %w", err)
 			}
 			return kib << 10, nil
 		}
 	}
-	return 0, fmt.Errorf("read peak memory: the kernel states none")
+	return 0, fmt.Errorf("read memory: the kernel states no %s", name)
 }

@@ -23,8 +23,9 @@ type Report struct {
 	LoadSeconds         float64 `json:"load_seconds"`
 	StartupSeconds      float64 `json:"startup_to_first_caption_seconds"` // load and first clip
 	PeakRSSBytes        int64   `json:"peak_rss_bytes"`                   // of load and first clip
+	ProgramRSSBytes     int64   `json:"program_rss_bytes"`                // before a model was opened
 	WeightsBytes        int64   `json:"weights_bytes"`
-	PeakVsWeights       float64 `json:"peak_vs_weights"`
+	PeakVsWeights       float64 `json:"peak_vs_weights"` // peak without the program
 
 	EncoderVsMatmulSpread float64 `json:"encoder_vs_matmul_spread"`
 	PrefixVsMatmulSpread  float64 `json:"prefix_vs_matmul_spread"`

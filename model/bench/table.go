@@ -95,8 +95,8 @@ func (r Record) limits(b *strings.Builder) {
 		{"window that slides by one frame, of a full one", func(r Report) string { return withSpread(Ratio{r.SlidingWindowRatio, r.SlidingWindowSpread}) }},
 		{"1,000 labels, of 10", func(r Report) string { return withSpread(Ratio{r.LabelsRatio, r.LabelsSpread}) }},
 		{"load; start-up to first caption", func(r Report) string { return fmt.Sprintf("%.2f s; %.2f s", r.LoadSeconds, r.StartupSeconds) }},
-		{"peak memory, of the weights' file", func(r Report) string {
-			return fmt.Sprintf("%.2f GB, %.2f", float64(r.PeakRSSBytes)/1e9, r.PeakVsWeights)
+		{"peak memory; without the program's, of the weights' file", func(r Report) string {
+			return fmt.Sprintf("%.2f GB; %.2f", float64(r.PeakRSSBytes)/1e9, r.PeakVsWeights)
 		}},
 	} {
 		cells := []string{row.name}
