@@ -50,6 +50,10 @@ type parts struct {
 	maxNewTokens int     // tokens after the prompt, instead; 0 for no such limit
 }
 
+// sharedWidth is the width from which on a step's operators are shared out among threads. In
+// smaller models one thread does all: others would wait actively for nothing.
+const sharedWidth = 512
+
 // load makes the three sessions, side by side: most of the time goes into copying weights.
 // In other precisions than the file's, weights are converted, by all processors, and take
 // memory until the session has its own copy: one session at a time.
@@ -60,7 +64,8 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	eight := p.precision == graph.Int8 // whose products take a third of the time
+	shared := p.sizes.Text.Hidden >= sharedWidth
+	eight := shared && p.precision == graph.Int8 // whose products take a third of the time
 	var g errgroup.Group
 	if p.precision != graph.Float32 {
 		g.SetLimit(1)
@@ -73,7 +78,7 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 	}{
 		{"encoder", graph.Encoder, &m.encoder, eight},
 		{"prefix", graph.Prefix, &m.prefix, eight},
-		{"step", graph.Step, &m.step, true},
+		{"step", graph.Step, &m.step, shared},
 	} {
 		g.Go(func() error {
 			b, err := part.build(p.sizes, p.weights, p.precision)
