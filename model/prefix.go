@@ -82,13 +82,13 @@ func (m *Model) look(ctx context.Context, windows [][]*Features, temporal []floa
 }
 
 func (m *Model) lookTogether(ctx context.Context, windows [][]*Features, temporal []float32) ([]Value, error) {
-	var data []float32
+	n, frames, width := int64(len(windows)), int64(len(windows[0])), int64(m.width())
+	data := make([]float32, 0, len(windows)*len(windows[0])*len(windows[0][0].data))
 	for _, fs := range windows {
 		for _, f := range fs {
 			data = append(data, f.data...)
 		}
 	}
-	n, frames, width := int64(len(windows)), int64(len(windows[0])), int64(m.width())
 	return m.run(ctx, m.prefix, []tensor{
 		{floats: data, shape: []int64{n, frames, int64(windows[0][0].tokens), width}},
 		{floats: temporal, shape: []int64{frames, width}},
@@ -98,7 +98,7 @@ func (m *Model) lookTogether(ctx context.Context, windows [][]*Features, tempora
 // stack copies tensors [1, ...] of several windows into tensors [W, ...].
 func (m *Model) stack(windows [][]Value) (stacked []Value, err error) {
 	for i, first := range windows[0] {
-		var data []float32
+		data := make([]float32, 0, len(windows)*len(first.Float32()))
 		for _, images := range windows {
 			data = append(data, images[i].Float32()...)
 		}

@@ -41,8 +41,7 @@ func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
 		in.textV = append(in.textV, b.enter(b.Input(fmt.Sprint("text_v", i), onnx.Float32, -1, t.Heads, -1, t.head())))
 	}
 	x := b.embed(in, s)
-	in.tokens = b.concat(0, b.dim(in.ids, 0), b.dim(in.ids, 1), b.Ints(t.Heads, t.head()))
-	in.windows = b.dim(in.imageK[0], 0)
+	in.shapes = b.stepShapes(in, t)
 	var keys, values []string
 	for i := range t.Layers {
 		var k, v string
@@ -57,11 +56,35 @@ func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
 	return b.bytes()
 }
 
-// stepInputs are the names of the step's inputs, tokens the shape [B, L, h, d] and windows W.
+// stepInputs are the names of the step's inputs, and the shapes that follow from them.
 type stepInputs struct {
 	ids, positions, mask, last, parents string
 	imageK, imageV, textK, textV        []string
-	tokens, windows                     string
+	shapes                              stepShapes
+}
+
+// stepShapes are shapes that all layers share.
+type stepShapes struct {
+	tokens   string // [B, L, h, d]
+	together string // [W, R*L, h, d]: rows of a window are one matrix against its image
+	rows     string // [W, R, h, L, T]: scores of text, by row
+	heads    string // [W, h, R, L, T]: the same, by head
+	joint    string // [W, h, R*L, T], as those of the image lie
+	apart    string // [B, h, L, T]
+	split    string // [S, T]: scores of image and of text
+}
+
+func (b *builder) stepShapes(in stepInputs, t Tower) stepShapes {
+	windows, length, columns := b.dim(in.imageK[0], 0), b.dim(in.ids, 1), b.dim(in.mask, 3)
+	return stepShapes{
+		tokens:   b.concat(0, b.dim(in.ids, 0), length, b.Ints(t.Heads, t.head())),
+		together: b.concat(0, windows, b.Ints(-1, t.Heads, t.head())),
+		rows:     b.concat(0, windows, b.Ints(-1, t.Heads), length, columns),
+		heads:    b.concat(0, windows, b.Ints(t.Heads, -1), length, columns),
+		joint:    b.concat(0, windows, b.Ints(t.Heads, -1), columns),
+		apart:    b.concat(0, b.Ints(-1, t.Heads), length, columns),
+		split:    b.concat(0, b.dim(in.imageK[0], 3), columns),
+	}
 }
 
 // embed sums word and position embeddings: [B*L, D].
@@ -78,9 +101,9 @@ func (b *builder) embed(in stepInputs, s Sizes) string {
 // textLayer returns the layer's output and all text keys and values.
 func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, keys, values string) {
 	layer := decoderLayer(i)
-	q := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), in.tokens})
-	k := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.key", t.Hidden, t.Hidden), in.tokens})
-	v := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.value", t.Hidden, t.Hidden), in.tokens})
+	q := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), in.shapes.tokens})
+	k := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.key", t.Hidden, t.Hidden), in.shapes.tokens})
+	v := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.value", t.Hidden, t.Hidden), in.shapes.tokens})
 	keys = b.extend(in.textK[i], k, in.parents)
 	values = b.extend(in.textV[i], v, in.parents)
 	joint := b.join(attention{q, keys, values, in.imageK[i], in.imageV[i]}, in, t)
@@ -101,21 +124,17 @@ func (b *builder) extend(past, now, parents string) string {
 // once and never copied.
 func (b *builder) join(a attention, in stepInputs, t Tower) string {
 	q := b.Op("Mul", []string{a.q, b.enter(b.Float(rsqrt(t.head())))})
-	together := b.concat(0, in.windows, b.Ints(-1, t.Heads, t.head()))                            // [W, R*L, h, d]
-	toImage := b.transpose(b.Op("Reshape", []string{q, together}), 0, 2, 1, 3)                    // [W, h, R*L, d]
+	toImage := b.transpose(b.Op("Reshape", []string{q, in.shapes.together}), 0, 2, 1, 3)          // [W, h, R*L, d]
 	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [W, h, R*L, S]
 	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(a.keys, 0, 1, 3, 2)}) // [B, h, L, T]
 	text = b.Op("Add", []string{text, in.mask})
-	columns := b.dim(a.keys, 2)
-	text = b.swap(text, b.concat(0, in.windows, b.Ints(-1, t.Heads), b.dim(in.ids, 1), columns)) // [W, h, R, L, T]
-	text = b.Op("Reshape", []string{text, b.concat(0, in.windows, b.Ints(t.Heads, -1), columns)})
+	text = b.Op("Reshape", []string{b.swap(text, in.shapes.rows), in.shapes.joint})
 
 	p := b.Op("Softmax", []string{b.concat(3, image, text)}, onnx.Int("axis", -1))
-	parts := b.Ops("Split", 2, []string{p, b.concat(0, b.dim(a.imageK, 3), columns)}, onnx.Int("axis", 3))
+	parts := b.Ops("Split", 2, []string{p, in.shapes.split}, onnx.Int("axis", 3))
 
-	image = b.transpose(b.Op("MatMul", []string{parts[0], a.imageV}), 0, 2, 1, 3)                    // [W, R*L, h, d]
-	text = b.swap(parts[1], b.concat(0, in.windows, b.Ints(t.Heads, -1), b.dim(in.ids, 1), columns)) // [W, R, h, L, T]
-	text = b.Op("Reshape", []string{text, b.concat(0, b.Ints(-1, t.Heads), b.dim(in.ids, 1), columns)})
+	image = b.transpose(b.Op("MatMul", []string{parts[0], a.imageV}), 0, 2, 1, 3) // [W, R*L, h, d]
+	text = b.Op("Reshape", []string{b.swap(parts[1], in.shapes.heads), in.shapes.apart})
 	text = b.transpose(b.Op("MatMul", []string{text, a.values}), 0, 2, 1, 3)                    // [B, L, h, d]
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]
 }
