@@ -31,7 +31,7 @@ func TestTokenBytes(t *testing.T) {
 	t.Parallel()
 	base := graph.Sizes{Text: graph.Tower{Hidden: 768, MLP: 3072, Layers: 6, Heads: 12}, Vocabulary: 30522}
 	for precision, want := range map[graph.Precision]float64{
-		graph.Float32: 4*65_908_224 + 4*10_985_472, graph.Int8: 1.125*65_908_224 + 4*10_985_472, graph.Float16: 2*65_908_224 + 2*10_985_472,
+		graph.Float32: 4*65_908_224 + 4*10_985_472, graph.Int8: 1.0625*65_908_224 + 4*10_985_472, graph.Float16: 2*65_908_224 + 2*10_985_472,
 	} {
 		if got := TokenBytes(base, precision, 1192); got != want {
 			t.Errorf("%v: %v bytes, want %v", precision, got, want)

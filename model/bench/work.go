@@ -40,18 +40,7 @@ func TokenBytes(s graph.Sizes, p graph.Precision, columns int64) float64 {
 	t := s.Text
 	weights := t.Layers*(4*t.Hidden*t.Hidden+2*t.Hidden*t.MLP) + t.Hidden*s.Vocabulary
 	cache := 2 * t.Layers * columns * t.Hidden
-	return weightBytes(p)*float64(weights) + cacheBytes(p)*float64(cache)
-}
-
-// weightBytes is the size of a weight of the decoder.
-func weightBytes(p graph.Precision) float64 {
-	switch p {
-	case graph.Int8:
-		return 1 + 4.0/32 // a scale for each 32 of them
-	case graph.Float16:
-		return 2
-	}
-	return 4
+	return p.StepWeightBytes()*float64(weights) + cacheBytes(p)*float64(cache)
 }
 
 // cacheBytes is the size of one number of the keys and values.

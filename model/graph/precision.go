@@ -31,3 +31,14 @@ func ParsePrecision(s string) (Precision, error) {
 
 // String is what ParsePrecision reads.
 func (p Precision) String() string { return [...]string{"float32", "int8", "float16"}[p] }
+
+// StepWeightBytes is what a weight of the step takes, its part of a scale included.
+func (p Precision) StepWeightBytes() float64 {
+	switch p {
+	case Int8:
+		return 1 + 4.0/block
+	case Float16:
+		return 2
+	}
+	return 4
+}
