@@ -128,7 +128,9 @@ func (o benchOptions) run(cmd *cobra.Command, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	folder, remove, err := o.weights(t, shape)
+	folder, remove, err := synthetic.Provide(o.keep, shape.Checkpoint, func(folder string) {
+		t.log.Info("writing random weights", "folder", folder, "shape", shape.Name)
+	})
 	if err != nil {
 		return err
 	}
@@ -146,25 +148,6 @@ func (o benchOptions) run(cmd *cobra.Command, s streams) (err error) {
 		return b.verify(cmd.Context())
 	}
 	return b.alone(cmd.Context())
-}
-
-// weights makes the checkpoint, unless it is there already, and says how to clean up.
-func (o benchOptions) weights(t *tool, shape bench.Shape) (folder string, remove func() error, err error) {
-	folder, remove = o.keep, func() error { return nil }
-	if folder == "" {
-		if folder, err = os.MkdirTemp("", "captiond-bench-"); err != nil {
-			return "", nil, fmt.Errorf("make weights: %w", err)
-		}
-		remove = func() error { return os.RemoveAll(folder) }
-	}
-	if _, err := os.Stat(filepath.Join(folder, "model.safetensors")); err == nil {
-		return folder, remove, nil
-	}
-	t.log.Info("writing random weights", "folder", folder, "shape", shape.Name)
-	if err := errors.Join(os.MkdirAll(folder, 0o755), synthetic.Write(folder, shape.Checkpoint, 1)); err != nil {
-		return "", nil, errors.Join(err, remove())
-	}
-	return folder, remove, nil
 }
 
 // benchmark is `captiond bench` at work.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -95,24 +93,16 @@ func (o options) measure(ctx context.Context, rt *ort.Runtime, name string, p gr
 	return r, nil
 }
 
-// checkpoint makes one with random weights, unless it is there already, and says how to
-// clean up.
+// checkpoint is one with random weights, and how to clean up.
 func (o options) checkpoint(name string) (folder string, remove func() error, err error) {
-	folder, remove = filepath.Join(o.weights, name), func() error { return nil }
-	if o.weights == "" {
-		if folder, err = os.MkdirTemp("", "gpubench-"); err != nil {
-			return "", nil, fmt.Errorf("make weights: %w", err)
-		}
-		remove = func() error { return os.RemoveAll(folder) }
-	}
-	if _, err := os.Stat(filepath.Join(folder, "model.safetensors")); err == nil {
-		return folder, remove, nil
-	}
 	s, err := shape(name)
-	if err = errors.Join(err, os.MkdirAll(folder, 0o755), synthetic.Write(folder, s, 1)); err != nil {
-		return "", nil, errors.Join(err, remove())
+	if err != nil {
+		return "", nil, err
 	}
-	return folder, remove, nil
+	if o.weights != "" {
+		folder = filepath.Join(o.weights, name)
+	}
+	return synthetic.Provide(folder, s, func(string) {})
 }
 
 // batch measures n windows in the same runs.
@@ -169,30 +159,24 @@ func (o options) throughput(ctx context.Context, w *work) (float64, error) {
 
 // sum takes the medians of rounds with n windows.
 func sum(rounds []times, n int) batch {
-	median := func(part func(times) float64) float64 {
-		sorted := figures(rounds, part)
-		return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+	summary := func(part func(times) float64) bench.Ratio {
+		all := make([]float64, len(rounds))
+		for i, t := range rounds {
+			all[i] = part(t)
+		}
+		return bench.Summary(all)
 	}
+	whole := summary(times.all)
 	b := batch{
 		Windows:       n,
-		Seconds:       median(times.all),
-		EncodeSeconds: median(func(t times) float64 { return t.encode }),
-		BeginSeconds:  median(func(t times) float64 { return t.begin }),
-		TokensSeconds: median(func(t times) float64 { return t.generate }),
+		Seconds:       whole.Median,
+		Spread:        whole.Spread,
+		EncodeSeconds: summary(func(t times) float64 { return t.encode }).Median,
+		BeginSeconds:  summary(func(t times) float64 { return t.begin }).Median,
+		TokensSeconds: summary(func(t times) float64 { return t.generate }).Median,
 	}
-	sorted := figures(rounds, times.all)
-	b.Spread = (sorted[len(sorted)-1] - sorted[0]) / b.Seconds
 	b.StreamsOneFrame = period * float64(n) / (b.EncodeSeconds/frames + b.BeginSeconds + b.TokensSeconds)
 	return b
-}
-
-func figures(rounds []times, part func(times) float64) []float64 {
-	all := make([]float64, len(rounds))
-	for i, t := range rounds {
-		all[i] = part(t)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // work is what is timed: windows that are captioned in the same runs.
@@ -205,20 +189,10 @@ type work struct {
 }
 
 func newWork(m *model.Model, windows, tokens int) *work {
-	w := &work{model: m, windows: windows}
-	grid := int64(m.Side()) / m.Sizes().Patch
-	w.tokens = grid*grid + 1
-	random := rand.New(rand.NewPCG(1, 2))
+	w := &work{model: m, windows: windows, tokens: bench.ImageTokens(m), pictures: bench.Noise(m, windows*frames)}
 	for i := range windows {
 		// The begin token counts: one more than are generated.
 		w.requests = append(w.requests, model.Request{Window: i, MaxTokens: tokens + 1})
-		for range frames {
-			img := image.NewRGBA(image.Rect(0, 0, m.Side(), m.Side()))
-			for i := range img.Pix {
-				img.Pix[i] = byte(random.Uint32()) | 0xff*byte(i%4/3)
-			}
-			w.pictures = append(w.pictures, img)
-		}
 	}
 	return w
 }

@@ -27,22 +27,30 @@ type clip struct {
 	many     *model.Labels // nil until they are to be timed
 }
 
-// newClip makes pictures of noise at the size that the encoder sees, so that reading and
-// scaling them is a small part of its time.
 func newClip(m *model.Model, p Plan) *clip {
-	s := m.Sizes()
-	side := m.Side()
-	c := &clip{model: m, want: p.Tokens, tokens: (int64(side)/s.Patch)*(int64(side)/s.Patch) + 1}
+	c := &clip{model: m, want: p.Tokens, tokens: ImageTokens(m), pictures: Noise(m, p.Frames)}
 	c.first, c.second = c.request(p.Prompt), c.request(question)
+	return c
+}
+
+// ImageTokens is how many a model makes of one picture of its own size.
+func ImageTokens(m *model.Model) int64 {
+	grid := int64(m.Side()) / m.Sizes().Patch
+	return grid*grid + 1
+}
+
+// Noise makes pictures at the size that the encoder sees, so that reading and scaling them
+// is a small part of its time.
+func Noise(m *model.Model, n int) (pictures []*image.RGBA) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range p.Frames {
-		img := image.NewRGBA(image.Rect(0, 0, side, side))
+	for range n {
+		img := image.NewRGBA(image.Rect(0, 0, m.Side(), m.Side()))
 		for i := range img.Pix {
 			img.Pix[i] = byte(random.Uint32()) | 0xff*byte(i%4/3)
 		}
-		c.pictures = append(c.pictures, img)
+		pictures = append(pictures, img)
 	}
-	return c
+	return pictures
 }
 
 // request is for a text of the length wanted. Prompt and begin token count. Random weights

@@ -69,14 +69,14 @@ func (r *runs) lines() (lines []Line) {
 
 // line holds some rounds, from the first on, against those of the models.
 func (r *runs) line(name string, seconds []float64) Line {
-	all := summary(seconds)
+	all := Summary(seconds)
 	line := Line{Name: name, Seconds: all.Median, Spread: all.Spread, Rounds: len(seconds), Against: map[string]Ratio{}}
 	for _, s := range r.subjects {
 		clips, ratios := s.clips(), make([]float64, len(seconds))
 		for i, t := range seconds {
 			ratios[i] = t / clips[i]
 		}
-		line.Against[s.report.Precision] = summary(ratios)
+		line.Against[s.report.Precision] = Summary(ratios)
 	}
 	line.VsLimit = r.subjects[0].share(seconds)
 	return line
@@ -93,7 +93,7 @@ func (s *subject) share(seconds []float64) float64 {
 		least := (y.clip.Encoder+y.clip.Prefix)/(y.products/t.products) + y.tokens*token/(y.memory/t.memory)
 		shares[i] = least / seconds[i]
 	}
-	return summary(shares).Median
+	return Summary(shares).Median
 }
 
 // clips are the times of the clips, round by round.

@@ -14,14 +14,14 @@ func ratio(rounds []times, figure func(times) float64) Ratio {
 	for i, t := range rounds {
 		all[i] = figure(t)
 	}
-	return summary(all)
+	return Summary(all)
 }
 
 // median of a figure over the rounds.
 func median(rounds []times, figure func(times) float64) float64 { return ratio(rounds, figure).Median }
 
-// summary of at least one value. The spread of zeros is zero.
-func summary(values []float64) (r Ratio) {
+// Summary of at least one value. The spread of zeros is zero.
+func Summary(values []float64) (r Ratio) {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	r.Median = (sorted[(n-1)/2] + sorted[n/2]) / 2

@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -48,6 +49,27 @@ func BaseVQA() Shape {
 // Large is the shape of git-large, or with 6 frames of git-large-vatex.
 func Large(frames int64) Shape {
 	return Shape{"large", 1024, 4096, 24, 16, 14, 224, frames, 768, 3072, 6, 12, 30522, 1024}
+}
+
+// Provide returns a folder that holds a checkpoint of the shape, and how to clean up: the
+// folder given, where it is written unless it is there already, or a temporary one where
+// none is given. Before it is written writing is told where.
+func Provide(folder string, s Shape, writing func(folder string)) (_ string, remove func() error, err error) {
+	remove = func() error { return nil }
+	if folder == "" {
+		if folder, err = os.MkdirTemp("", "captiond-weights-"); err != nil {
+			return "", nil, fmt.Errorf("make weights: %w", err)
+		}
+		remove = func() error { return os.RemoveAll(folder) }
+	}
+	if _, err := os.Stat(filepath.Join(folder, "model.safetensors")); err == nil {
+		return folder, remove, nil
+	}
+	writing(folder)
+	if err := errors.Join(os.MkdirAll(folder, 0o755), Write(folder, s, 1)); err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return folder, remove, nil
 }
 
 // Write makes a checkpoint in folder, which exists: config.json, model.safetensors,
