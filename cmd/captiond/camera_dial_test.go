@@ -30,15 +30,7 @@ func (twoNames) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, er
 // name without an address is a camera that is away, not one that refuses.
 func TestCameraDial(t *testing.T) {
 	t.Parallel()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, port := listening(t)
 	for _, tt := range []struct {
 		where, host string
 		refused     bool

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -282,11 +281,7 @@ func dark(img image.Image, from, to int) bool {
 func TestCameraTest(t *testing.T) {
 	t.Parallel()
 	c := startCamera(t, camera.Options{Scenes: scenes(35), Username: "viewer", Password: "right"})
-	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
+	silent, _ := listening(t)
 	p := startProcess(t, t.TempDir(), "", anywhere)
 	trial := func(url, password string) (r api.Trial) {
 		body := fmt.Sprintf(`{"url": %q, "username": "viewer", "password": %q}`, url, password)

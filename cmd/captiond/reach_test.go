@@ -10,15 +10,7 @@ import (
 // However a door of the daemon's own is written, the address of a client does not lead to it.
 func TestOwnDoors(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, port := listening(t)
 	for _, host := range []string{"", "0.0.0.0", "[::]", "127.0.0.1", "localhost", "captiond.example.org"} {
 		c := configs.Default()
 		c.HTTP.Listen = host + ":" + port
@@ -32,4 +24,18 @@ func TestOwnDoors(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+}
+
+// listening takes a free port of the loopback interface until the test ends.
+func listening(t *testing.T) (l net.Listener, port string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	if _, port, err = net.SplitHostPort(l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	return l, port
 }
