@@ -1,28 +1,46 @@
 package bench
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
 
 // A memory is read to learn how fast that goes: as many bytes as a token of text needs,
-// again and again, so that what stays in a cache for the model stays there for it too.
-type memory struct{ parts [][]uint64 }
+// again and again, so that what stays in a cache for the model stays there for it too. It has
+// large pages where the system has any, as the model's memory has.
+type memory struct {
+	pages []byte
+	parts [][]uint64
+}
 
 // line is the words of a cache line: memory is fetched by lines, whatever is asked of them.
 const line = 8
 
 // newMemory is of some bytes, rounded to whole lines, read by some threads at once, at least
-// one.
-func newMemory(bytes float64, threads int) *memory {
-	m := &memory{}
+// one. Free it with close.
+func newMemory(bytes float64, threads int) (*memory, error) {
 	each := max(1, int(bytes)/8/threads/(4*line)) * 4 * line
+	pages, err := unix.Mmap(-1, 0, 8*each*threads, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, fmt.Errorf("take memory to read: %w", err)
+	}
+	_ = unix.Madvise(pages, unix.MADV_HUGEPAGE) // fails where the system has no large pages
+	m := &memory{pages: pages}
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(pages))), each*threads)
 	for i := range threads {
-		part := make([]uint64, each)
+		part := words[i*each : (i+1)*each]
 		for j := range part {
 			part[j] = uint64(i ^ j) // written, or all of it would be one page of zeros
 		}
 		m.parts = append(m.parts, part)
 	}
-	return m
+	return m, nil
 }
+
+func (m *memory) close() error { return unix.Munmap(m.pages) }
 
 // bytes is the size in bytes.
 func (m *memory) bytes() float64 { return float64(8 * len(m.parts) * len(m.parts[0])) }

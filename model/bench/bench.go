@@ -150,7 +150,9 @@ func (s *subject) prepare(ctx context.Context) error {
 	}
 	if s.plan.Readers > 0 {
 		bytes := TokenBytes(m.Sizes(), s.plan.Precision, s.columns())
-		s.memory = newMemory(bytes, s.plan.Readers)
+		if s.memory, err = newMemory(bytes, s.plan.Readers); err != nil {
+			return err
+		}
 	}
 	_, err = s.round(ctx)
 	return err
@@ -205,6 +207,9 @@ func (s *subject) close() error {
 	}
 	if s.clip != nil {
 		errs = append(errs, s.clip.model.Close())
+	}
+	if s.memory != nil {
+		errs = append(errs, s.memory.close())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close model: %w", err)

@@ -115,7 +115,15 @@ func TestFastestTimes(t *testing.T) {
 // Every line is fetched: one word of each is 1 in the sum.
 func TestMemoryIsReadWhole(t *testing.T) {
 	t.Parallel()
-	m := newMemory(3*8*64, 3)
+	m, err := newMemory(3*8*64, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := m.close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for _, part := range m.parts {
 		for i := range part {
 			part[i] = 1

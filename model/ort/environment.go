@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ var environment struct {
 	sync.Mutex
 	path  string
 	users int
+	api   api
 }
 
 // acquire loads the library for the first user and counts the others.
@@ -39,13 +41,24 @@ func load(path string) error {
 	native.SetSharedLibraryPath(path)
 	err := native.InitializeEnvironment(native.WithLogLevelError())
 	if err == nil {
-		return nil
+		return lend(path)
 	}
 	what := "is the file a shared library for this machine? captiond is built for ONNX Runtime 1.27.0"
 	if strings.Contains(err.Error(), "API base") {
 		what = "it is older than 1.24; install ONNX Runtime 1.27.0"
 	}
 	return fmt.Errorf("load onnx runtime from %s: %w (%s; `make deps` fetches it)", path, err, what)
+}
+
+// lend has the library take memory from the heap of large pages.
+func lend(path string) (err error) {
+	if environment.api, err = apiOf(path); err == nil {
+		err = environment.api.lendHeap()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("load onnx runtime from %s: %w", path, err), native.DestroyEnvironment())
+	}
+	return nil
 }
 
 func release() error {
@@ -55,7 +68,7 @@ func release() error {
 	if environment.users > 0 {
 		return nil
 	}
-	if err := native.DestroyEnvironment(); err != nil {
+	if err := errors.Join(environment.api.returnHeap(), native.DestroyEnvironment()); err != nil {
 		return fmt.Errorf("unload onnx runtime: %w", err)
 	}
 	return nil

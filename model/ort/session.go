@@ -92,6 +92,9 @@ func (r *Runtime) entries(g model.Graph) map[string]string {
 	} else {
 		e["session.intra_op.allow_spinning"] = "0"
 	}
+	if r.device == "cpu" {
+		e["session.use_env_allocators"] = "1" // the heap of large pages
+	}
 	if r.options.LowMemory {
 		e["session.disable_prepacking"] = "1"
 	}

@@ -1,10 +1,19 @@
 #define _GNU_SOURCE
+#include "heap.h"
 #include "shim.h"
 
 #include <dlfcn.h>
 
+typedef struct OrtEnv OrtEnv;
 typedef struct OrtIoBinding OrtIoBinding;
-typedef struct OrtAllocator OrtAllocator;
+typedef struct OrtAllocator {
+	uint32_t version;
+	void *(*Alloc)(struct OrtAllocator *, size_t);
+	void (*Free)(struct OrtAllocator *, void *);
+	const OrtMemoryInfo *(*Info)(const struct OrtAllocator *);
+	void *(*Reserve)(struct OrtAllocator *, size_t);
+	void *unused[2];
+} OrtAllocator;
 typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 
 // The part that is used here of the library's table of functions, OrtApi. The table only
@@ -12,7 +21,8 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 struct OrtApi {
 	void *from_0[2];
 	const char *(*GetErrorMessage)(const OrtStatus *);
-	void *from_3[48];
+	OrtStatus *(*CreateEnv)(int severity, const char *name, OrtEnv **);
+	void *from_4[47];
 	OrtStatus *(*GetTensorMutableData)(OrtValue *, void **);
 	void *from_52[8];
 	OrtStatus *(*GetTensorElementType)(const OrtTensorTypeAndShapeInfo *, int *);
@@ -26,7 +36,8 @@ struct OrtApi {
 	OrtStatus *(*AllocatorFree)(OrtAllocator *, void *);
 	void *from_77[1];
 	OrtStatus *(*GetAllocatorWithDefaultOptions)(OrtAllocator **);
-	void *from_79[14];
+	void *from_79[13];
+	void (*ReleaseEnv)(OrtEnv *);
 	void (*ReleaseStatus)(OrtStatus *);
 	void (*ReleaseMemoryInfo)(OrtMemoryInfo *);
 	void *from_95[1];
@@ -42,11 +53,11 @@ struct OrtApi {
 	OrtStatus *(*BindOutputToDevice)(OrtIoBinding *, const char *, const OrtMemoryInfo *);
 	void *from_139[1];
 	OrtStatus *(*GetBoundOutputValues)(const OrtIoBinding *, OrtAllocator *, OrtValue ***, size_t *);
-	void *from_141[61];
-	OrtStatus *(*SynchronizeBoundInputs)(OrtIoBinding *);
-	OrtStatus *(*SynchronizeBoundOutputs)(OrtIoBinding *);
+	void *from_141[35];
+	OrtStatus *(*RegisterAllocator)(OrtEnv *, OrtAllocator *);
+	OrtStatus *(*UnregisterAllocator)(OrtEnv *, const OrtMemoryInfo *);
 };
-_Static_assert(offsetof(OrtApi, SynchronizeBoundOutputs) == 203 * sizeof(void *), "a gap has another size");
+_Static_assert(offsetof(OrtApi, UnregisterAllocator) == 177 * sizeof(void *), "a gap has another size");
 
 typedef struct {
 	const OrtApi *(*GetApi)(uint32_t version);
@@ -55,6 +66,7 @@ typedef struct {
 
 enum {
 	api_version = 24,     // that onnxruntime_go asks for
+	severity = 3,         // ORT_LOGGING_LEVEL_ERROR
 	device_allocator = 0, // OrtDeviceAllocator
 	default_memory = 0,   // OrtMemTypeDefault
 	device_to_host = 2,   // cudaMemcpyDeviceToHost
@@ -75,6 +87,45 @@ OrtStatus *captiond_memory(const OrtApi *api, const char *device, OrtMemoryInfo 
 }
 
 void captiond_release_memory(const OrtApi *api, OrtMemoryInfo *memory) { api->ReleaseMemoryInfo(memory); }
+
+static OrtMemoryInfo *heap_info; // of the library's environment, which is one in a process
+static OrtAllocator *standard;   // the library's own
+
+// The library takes NULL for memory. Its own allocator ends the call that it is asked in with
+// std::bad_alloc, which passes through here.
+static void *heap_alloc(OrtAllocator *a, size_t size) {
+	void *p = captiond_heap_alloc(size);
+	return p || size == 0 ? p : standard->Alloc(standard, SIZE_MAX / 2);
+}
+
+static void heap_free(OrtAllocator *a, void *p) { captiond_heap_free(p); }
+static const OrtMemoryInfo *heap_memory(const OrtAllocator *a) { return heap_info; }
+static OrtAllocator heap = {api_version, heap_alloc, heap_free, heap_memory, heap_alloc};
+
+OrtStatus *captiond_heap_lend(const OrtApi *api) {
+	OrtEnv *env;
+	OrtStatus *failed = api->GetAllocatorWithDefaultOptions(&standard);
+	if (!failed)
+		failed = captiond_memory(api, "Cpu", &heap_info);
+	if (!failed)
+		failed = api->CreateEnv(severity, "captiond", &env); // that which there is, once more
+	if (failed)
+		return failed;
+	failed = api->RegisterAllocator(env, &heap);
+	api->ReleaseEnv(env);
+	return failed;
+}
+
+OrtStatus *captiond_heap_return(const OrtApi *api) {
+	OrtEnv *env;
+	OrtStatus *failed = api->CreateEnv(severity, "captiond", &env);
+	if (failed)
+		return failed;
+	failed = api->UnregisterAllocator(env, heap_info);
+	api->ReleaseEnv(env);
+	api->ReleaseMemoryInfo(heap_info);
+	return failed;
+}
 
 // take moves the outputs, of which there are as many as were bound, out of a binding.
 static OrtStatus *take(const captiond_session *s, const OrtIoBinding *binding, OrtValue **outputs) {
@@ -102,12 +153,11 @@ OrtStatus *captiond_run(const captiond_session *s, OrtRunOptions *options, OrtVa
 		failed = api->BindInput(binding, s->names[i], inputs[i]);
 	for (size_t i = 0; !failed && i < s->outputs; i++)
 		failed = api->BindOutputToDevice(binding, s->names[s->inputs + i], s->memory);
-	if (!failed) // copies to a device have been begun, not ended
-		failed = api->SynchronizeBoundInputs(binding);
+	// Inputs are copied to a device on this thread's stream, which the run goes on with and
+	// waits for. SynchronizeBoundInputs and SynchronizeBoundOutputs would wait for the streams
+	// of all threads.
 	if (!failed)
 		failed = api->RunWithBinding(s->session, options, binding);
-	if (!failed)
-		failed = api->SynchronizeBoundOutputs(binding);
 	if (!failed)
 		failed = take(s, binding, outputs);
 	api->ReleaseIoBinding(binding);

@@ -1,6 +1,7 @@
 package ort
 
 /*
+#cgo CFLAGS: -fexceptions
 #cgo LDFLAGS: -ldl
 #include <stdlib.h>
 #include "shim.h"
@@ -62,7 +63,7 @@ func (a api) check(status *C.OrtStatus) error {
 
 // failure tells want of memory, for which the library has no code, from all else.
 func failure(err error) error {
-	for _, sign := range []string{"Failed to allocate memory", "out of memory", "ALLOC_FAILED"} {
+	for _, sign := range []string{"bad_alloc", "Failed to allocate memory", "out of memory", "ALLOC_FAILED"} {
 		if err != nil && strings.Contains(err.Error(), sign) {
 			return fmt.Errorf("%w: %w", ErrOutOfMemory, err)
 		}
@@ -99,6 +100,11 @@ func (a api) tensor(h handle) (tensor, error) {
 	}
 	return tensor{shape: shape, kind: onnx.Type(t._type), data: t.data}, nil
 }
+
+// lendHeap gives the library's environment the heap of large pages, and returnHeap takes it
+// back, when all sessions are closed.
+func (a api) lendHeap() error   { return a.check(C.captiond_heap_lend(a.table)) }
+func (a api) returnHeap() error { return a.check(C.captiond_heap_return(a.table)) }
 
 // memory is where outputs are left.
 type memory struct {
@@ -166,7 +172,7 @@ func (b *bound) run(o *native.RunOptions, inputs []handle) ([]handle, error) {
 // only in the system's path for the others.
 func preload(folder string) {
 	for _, name := range []string{
-		"libcudart.so.13", "libnvJitLink.so.13", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13",
+		"libcudart.so.13", "libnvJitLink.so.13", "libnvrtc-builtins.so.13.0", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13",
 		"libcurand.so.10", "libcufft.so.12", "libcudnn.so.9",
 	} {
 		path := C.CString(filepath.Join(folder, name))

@@ -39,6 +39,11 @@ typedef struct {
 // already; NULL if it is not one.
 const OrtApi *captiond_load(const char *path);
 
+// captiond_heap_lend has the library's environment take the memory of sessions that ask for
+// its allocators from the heap of heap.h, until captiond_heap_return.
+OrtStatus *captiond_heap_lend(const OrtApi *api);
+OrtStatus *captiond_heap_return(const OrtApi *api);
+
 // captiond_memory makes the description of a device's own memory: "Cpu" or, for the first
 // GPU, "Cuda".
 OrtStatus *captiond_memory(const OrtApi *api, const char *device, OrtMemoryInfo **memory);

@@ -132,6 +132,7 @@ func TestOutOfMemory(t *testing.T) {
 		t.Errorf("another error is ErrOutOfMemory, too: %v", err)
 	}
 	for text, want := range map[string]bool{
+		"std::bad_alloc": true,
 		"BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 1": true,
 		"CUDA failure 2: out of memory":                              true,
 		"CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED":               true,
