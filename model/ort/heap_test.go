@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"unsafe"
+
+	"github.com/captiond/captiond/model/onnx"
 )
 
 // block is memory of the heap, written from end to end with its mark.
@@ -100,4 +102,25 @@ func TestHeapRefuses(t *testing.T) {
 		}
 	}
 	deallocate(nil)
+}
+
+// TestValuesLieInTheHeap runs a graph whose output is larger than a region.
+func TestValuesLieInTheHeap(t *testing.T) {
+	r := open(t, Options{Device: "cpu", Threads: 1})
+	const rows, columns = 40, 1 << 20 // 160 MiB
+	g := onnx.New("large", 17)
+	g.Output(g.Op("Expand", []string{g.Input("x", onnx.Float32, 1), g.Ints(rows, columns)}), onnx.Float32, rows, columns)
+	s := newSession(t, r, g.Bytes())
+	before := held()
+	out, err := s.Run(t.Context(), floats(t, r, []float32{1}, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held() < before+4*rows*columns {
+		t.Errorf("%d bytes are held, %d before the run: the library took its memory elsewhere", held(), before)
+	}
+	out[0].Close()
+	if held() >= before+4*rows*columns {
+		t.Errorf("%d bytes are held after the value was closed, %d before", held(), before)
+	}
 }
