@@ -16,9 +16,10 @@ import (
 	"github.com/captiond/captiond/pipeline/live"
 	"github.com/captiond/captiond/sinks"
 	"github.com/captiond/captiond/sinks/outbox"
+	"github.com/captiond/captiond/sinks/sinktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, sinktest.NATSLeaks()) }
 
 func numbers() Numbers {
 	return Numbers{

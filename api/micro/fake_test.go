@@ -17,9 +17,10 @@ import (
 	"github.com/captiond/captiond/api"
 	"github.com/captiond/captiond/api/micro"
 	"github.com/captiond/captiond/sinks"
+	"github.com/captiond/captiond/sinks/sinktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, sinktest.NATSLeaks()) }
 
 // asked is what an oracle was asked.
 type asked struct {

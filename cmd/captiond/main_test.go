@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/captiond/captiond/sinks/sinktest"
 )
 
 // decoder is a build of this program without the race detector: what that reserves of the
@@ -33,7 +35,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
-	if err := goleak.Find(); err != nil {
+	if err := goleak.Find(sinktest.NATSLeaks()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -22,13 +22,14 @@ import (
 	jobs "github.com/captiond/captiond/pipeline/jetstream"
 	"github.com/captiond/captiond/sinks"
 	"github.com/captiond/captiond/sinks/nats"
+	"github.com/captiond/captiond/sinks/sinktest"
 )
 
 func TestMain(m *testing.M) {
 	if job := os.Getenv(childVariable); job != "" {
 		os.Exit(child(job))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, sinktest.NATSLeaks())
 }
 
 // id is the id of the n-th upload.
