@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/captiond/captiond/model/onnx"
 )
@@ -101,9 +100,9 @@ func (b *builder) embed(in stepInputs, s Sizes) string {
 // textLayer returns the layer's output and all text keys and values.
 func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, keys, values string) {
 	layer := decoderLayer(i)
-	q := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), in.shapes.tokens})
-	k := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.key", t.Hidden, t.Hidden), in.shapes.tokens})
-	v := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.value", t.Hidden, t.Hidden), in.shapes.tokens})
+	q := b.Op("Reshape", []string{b.query(x, layer+"attention.self.query", t), in.shapes.tokens})
+	k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), in.shapes.tokens})
+	v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), in.shapes.tokens})
 	keys = b.extend(in.textK[i], k, in.parents)
 	values = b.extend(in.textV[i], v, in.parents)
 	joint := b.join(attention{q, keys, values, in.imageK[i], in.imageV[i]}, in, t)
@@ -123,7 +122,7 @@ func (b *builder) extend(past, now, parents string) string {
 // rows of a window are one matrix against its image, whose keys and values are so read
 // once and never copied.
 func (b *builder) join(a attention, in stepInputs, t Tower) string {
-	q := b.Op("Mul", []string{a.q, b.enter(b.Float(rsqrt(t.head())))})
+	q := b.scaled(a.q, t)
 	toImage := b.transpose(b.Op("Reshape", []string{q, in.shapes.together}), 0, 2, 1, 3)          // [W, h, R*L, d]
 	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [W, h, R*L, S]
 	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(a.keys, 0, 1, 3, 2)}) // [B, h, L, T]
@@ -131,10 +130,10 @@ func (b *builder) join(a attention, in stepInputs, t Tower) string {
 	text = b.Op("Reshape", []string{b.swap(text, in.shapes.rows), in.shapes.joint})
 
 	p := b.Op("Softmax", []string{b.concat(3, image, text)}, onnx.Int("axis", -1))
-	parts := b.Ops("Split", 2, []string{p, in.shapes.split}, onnx.Int("axis", 3))
+	image, text = b.parted(p, in)
 
-	image = b.transpose(b.Op("MatMul", []string{parts[0], a.imageV}), 0, 2, 1, 3) // [W, R*L, h, d]
-	text = b.Op("Reshape", []string{b.swap(parts[1], in.shapes.heads), in.shapes.apart})
+	image = b.transpose(b.Op("MatMul", []string{image, a.imageV}), 0, 2, 1, 3) // [W, R*L, h, d]
+	text = b.Op("Reshape", []string{b.swap(text, in.shapes.heads), in.shapes.apart})
 	text = b.transpose(b.Op("MatMul", []string{text, a.values}), 0, 2, 1, 3)                    // [B, L, h, d]
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]
 }
@@ -148,5 +147,3 @@ func (b *builder) swap(x, shape string) string {
 func (b *builder) head(x string, s Sizes) string {
 	return b.linear(x, "output", s.Text.Hidden, s.Vocabulary)
 }
-
-func rsqrt(n int64) float32 { return float32(1 / math.Sqrt(float64(n))) }
