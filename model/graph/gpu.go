@@ -11,12 +11,11 @@ import (
 //   - A product with a bias is two, the first of which writes the bias everywhere. The sum
 //     that follows adds it for nothing, and two biases of attention are not needed at all.
 //   - Conv keeps what it found out for one shape and one run at a time; products do not.
-//   - Concat and Split of unequal parts copy four tables from the host, each a wait for a
-//     step; Slice copies none.
+//   - Concat and Split of unequal parts copy four tables from the host. Slice copies none, nor
+//     does Split of equal parts, so that keys and values are extended by one Concat.
 //   - Attention keeps no scores in memory, so nothing is to be done in parts.
 //
-// The methods here say it once for both: the graphs of other precisions are what they were
-// made for, CPUs.
+// Graphs of other precisions are for CPUs, and take the other way wherever this is asked.
 func (b *builder) gpu() bool { return b.kind == onnx.Float16 }
 
 // owed is what a linear layer makes, and the name of the bias that is still to be added to
@@ -100,6 +99,12 @@ func (b *builder) parted(p string, in stepInputs) (image, text string) {
 		return image, b.Op("Slice", []string{p, tokens, b.Ints(math.MaxInt64), axis})
 	}
 	parts := b.Ops("Split", 2, []string{p, in.shapes.split}, onnx.Int("axis", 3))
+	return parts[0], parts[1]
+}
+
+// halves cuts text keys and values that lie one behind the other, [B, h, 2*(T+L), d].
+func (b *builder) halves(both string) (keys, values string) {
+	parts := b.Ops("Split", 2, []string{both}, onnx.Int("axis", 2), onnx.Int("num_outputs", 2))
 	return parts[0], parts[1]
 }
 

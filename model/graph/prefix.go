@@ -12,7 +12,8 @@ import (
 //	in   features [W, F, N, V] float32; temporal [F, V] float32, the temporal embeddings,
 //	     or zeros where the checkpoint has none
 //	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N, float16
-//	     in that precision, else float32. Keys lie as the step multiplies them.
+//	     in that precision and without their biases, which Step makes up for, else float32.
+//	     Keys lie as the step multiplies them.
 func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("prefix", w, p)
 	if p == Int8 {

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/captiond/captiond/model/onnx"
 )
@@ -103,8 +104,7 @@ func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, key
 	q := b.Op("Reshape", []string{b.query(x, layer+"attention.self.query", t), in.shapes.tokens})
 	k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), in.shapes.tokens})
 	v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), in.shapes.tokens})
-	keys = b.extend(in.textK[i], k, in.parents)
-	values = b.extend(in.textV[i], v, in.parents)
+	keys, values = b.extend(growing{in.textK[i], k}, growing{in.textV[i], v}, in.parents)
 	joint := b.join(attention{q, keys, values, in.imageK[i], in.imageV[i]}, in, t)
 	return b.afterAttention(joint, x, layer, t), keys, values
 }
@@ -113,9 +113,18 @@ func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, key
 // image keys [W, h, d, S] and values [W, h, S, d].
 type attention struct{ q, keys, values, imageK, imageV string }
 
-// extend is the past of each row's parent and the row's new keys or values.
-func (b *builder) extend(past, now, parents string) string {
-	return b.concat(2, b.Op("Gather", []string{past, parents}), b.transpose(now, 0, 2, 1, 3))
+// growing are keys or values of the past, [B', h, T, d], and new ones, [B, L, h, d].
+type growing struct{ past, now string }
+
+// extend is the past of each row's parent and behind it the row's new keys and values.
+func (b *builder) extend(k, v growing, parents string) (keys, values string) {
+	parts := func(g growing) []string {
+		return []string{b.Op("Gather", []string{g.past, parents}), b.transpose(g.now, 0, 2, 1, 3)}
+	}
+	if b.gpu() {
+		return b.halves(b.concat(2, slices.Concat(parts(k), parts(v))...))
+	}
+	return b.concat(2, parts(k)...), b.concat(2, parts(v)...)
 }
 
 // join attends to image and text under one softmax and returns rows [B*L, D]. The
