@@ -44,20 +44,31 @@ func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
 
 // patches are the class token and the picture's patches, row by row: [n, N, V].
 func (b *builder) patches(pixels, frames string, s Sizes) string {
-	v, p := s.Vision.Hidden, s.Patch
-	kernel := b.weight(vision+"embeddings.patch_embedding.weight", v, s.Channels, p, p)
-	x := b.Op("Conv", []string{pixels, kernel}, onnx.Ints("kernel_shape", p, p), onnx.Ints("strides", p, p))
-	x = b.transpose(b.reshape(x, 0, v, -1), 0, 2, 1)
+	v := s.Vision.Hidden
+	x := b.patchEmbedding(pixels, s)
 	class := b.weight(vision+"embeddings.class_embedding", 1, 1, v)
 	class = b.Op("Expand", []string{class, b.concat(0, frames, b.Ints(1, v))})
 	return b.concat(1, class, x)
 }
 
-func (b *builder) visionAttention(x, layer, tokens string, t Tower) string {
-	var qkv [3]string
-	for i, part := range [...]string{"q_proj", "k_proj", "v_proj"} {
-		qkv[i] = b.Op("Reshape", []string{b.linear(x, layer+part, t.Hidden, t.Hidden), tokens})
+func (b *builder) patchEmbedding(pixels string, s Sizes) string {
+	const weight = vision + "embeddings.patch_embedding.weight"
+	if b.gpu() {
+		return b.patchRows(pixels, weight, s)
 	}
-	x = b.Op("Attention", qkv[:], onnx.Int("q_num_heads", t.Heads), onnx.Int("kv_num_heads", t.Heads))
-	return b.linear(b.reshape(x, -1, t.Hidden), layer+"out_proj", t.Hidden, t.Hidden)
+	v, p := s.Vision.Hidden, s.Patch
+	x := b.Op("Conv", []string{pixels, b.weight(weight, v, s.Channels, p, p)}, onnx.Ints("kernel_shape", p, p), onnx.Ints("strides", p, p))
+	return b.transpose(b.reshape(x, 0, v, -1), 0, 2, 1)
+}
+
+func (b *builder) visionAttention(x, layer, tokens string, t Tower) owed {
+	q := b.Op("Reshape", []string{b.linear(x, layer+"q_proj", t.Hidden, t.Hidden), tokens})
+	k := b.Op("Reshape", []string{b.seen(x, layer+"k_proj", t), tokens})
+	v := b.Op("Reshape", []string{b.seen(x, layer+"v_proj", t), tokens})
+	return b.output(b.reshape(b.attention(q, k, v, t), -1, t.Hidden), layer+"out_proj", layer+"v_proj", t)
+}
+
+// attention is that of all to all: q, k, v [n, N, D] to [n, N, D].
+func (b *builder) attention(q, k, v string, t Tower) string {
+	return b.Op("Attention", []string{q, k, v}, onnx.Int("q_num_heads", t.Heads), onnx.Int("kv_num_heads", t.Heads))
 }

@@ -171,19 +171,20 @@ func (b *builder) layerNorm(x, name string, size int64, epsilon float32) string 
 	return b.Op("LayerNormalization", []string{x, scale, bias}, onnx.Int("axis", -1), onnx.Float("epsilon", epsilon))
 }
 
-// addNorm adds two values of rows and normalises: it returns the normalised value and
-// the sum.
-func (b *builder) addNorm(x, y, name string, t Tower) (norm, sum string) {
-	scale, bias := b.weight(name+".weight", t.Hidden), b.weight(name+".bias", t.Hidden)
-	out := b.Ops("com.microsoft.SkipLayerNormalization", 4, []string{x, y, scale, bias}, onnx.Float("epsilon", t.Epsilon))
+// addNorm adds two values of rows, with the bias that the first may owe, and normalises: it
+// returns the normalised value and the sum.
+func (b *builder) addNorm(x owed, y, name string, t Tower) (norm, sum string) {
+	in := []string{x.rows, y, b.weight(name+".weight", t.Hidden), b.weight(name+".bias", t.Hidden)}
+	if x.bias != "" {
+		in = append(in, b.weight(x.bias, t.Hidden))
+	}
+	out := b.Ops("com.microsoft.SkipLayerNormalization", 4, in, onnx.Float("epsilon", t.Epsilon))
 	return out[0], out[3]
 }
 
 // mlp is the two linear layers with the activation between.
-func (b *builder) mlp(x, first, second string, t Tower) string {
-	x = b.linear(x, first, t.Hidden, t.MLP)
-	x = b.activation(x, t.Activation)
-	return b.linear(x, second, t.MLP, t.Hidden)
+func (b *builder) mlp(x, first, second string, t Tower) owed {
+	return b.product(b.widen(x, first, t), second, t.MLP, t.Hidden)
 }
 
 func (b *builder) activation(x, name string) string {

@@ -12,7 +12,8 @@ import (
 //	in   features [W, F, N, V] float32; temporal [F, V] float32, the temporal embeddings,
 //	     or zeros where the checkpoint has none
 //	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N, float16
-//	     in that precision, else float32. Keys lie as the step multiplies them.
+//	     in that precision and without their biases, which Step makes up for, else float32.
+//	     Keys lie as the step multiplies them.
 func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("prefix", w, p)
 	if p == Int8 {
@@ -29,29 +30,42 @@ func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 	x = b.layerNorm(x, projection+"1", t.Hidden, v.Epsilon)
 	for i := range t.Layers {
 		layer := decoderLayer(i)
-		part := func(name string) string {
-			return b.Op("Reshape", []string{b.linear(x, layer+"attention.self."+name, t.Hidden, t.Hidden), heads})
-		}
-		k, value := part("key"), b.transpose(part("value"), 0, 2, 1, 3)
+		k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), heads})
+		v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), heads})
+		values := b.transpose(v, 0, 2, 1, 3)
 		b.Output(b.transpose(k, 0, 2, 3, 1), b.kind, -1, t.Heads, t.head(), -1)
-		b.Output(value, b.kind, -1, t.Heads, -1, t.head())
+		b.Output(values, b.kind, -1, t.Heads, -1, t.head())
 		if i+1 == t.Layers {
 			break
 		}
-		q := b.transpose(part("query"), 0, 2, 1, 3)
-		a := b.attend(q, b.transpose(k, 0, 2, 1, 3), value)
-		x = b.afterAttention(b.reshape(b.transpose(a, 0, 2, 1, 3), -1, t.Hidden), x, layer, t)
+		q := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), heads})
+		a := b.attend(image{q, k, v, values}, t)
+		x = b.afterAttention(b.reshape(a, -1, t.Hidden), x, layer, t)
 	}
 	return b.bytes()
+}
+
+// image is what image tokens look with and at, [W, S, h, d], and the values once more as the
+// step multiplies them, [W, h, S, d].
+type image struct{ q, k, v, values string }
+
+// attend is attention of all image tokens to all: [W, S, D], however cut.
+func (b *builder) attend(i image, t Tower) string {
+	if b.gpu() {
+		rows := func(x string) string { return b.reshape(x, 0, 0, t.Hidden) }
+		return b.attention(rows(i.q), rows(i.k), rows(i.v), t)
+	}
+	q := b.transpose(i.q, 0, 2, 1, 3)
+	return b.transpose(b.attendInParts(q, b.transpose(i.k, 0, 2, 1, 3), i.values), 0, 2, 1, 3)
 }
 
 // attendParts is in how many parts all attend to all. Four need a quarter of the memory, 30
 // MB for six frames of git-large, and no more time.
 const attendParts = 4
 
-// attend is attention [W, h, S, d] of all to all, some queries after the others: no more
+// attendInParts is attention [W, h, S, d] of all to all, some queries after the others: no more
 // than a part's scores are in memory at a time. Queries of zeros fill the last part up.
-func (b *builder) attend(q, k, v string) string {
+func (b *builder) attendInParts(q, k, v string) string {
 	all := b.dim(q, 2)
 	part := b.Op("Div", []string{b.Op("Add", []string{all, b.Ints(attendParts - 1)}), b.Ints(attendParts)})
 	missing := b.Op("Sub", []string{b.Op("Mul", []string{part, b.Ints(attendParts)}), all})
@@ -65,7 +79,7 @@ func (b *builder) attend(q, k, v string) string {
 
 // afterAttention is the rest of a decoder layer (BERT's, post-LN).
 func (b *builder) afterAttention(attended, x, layer string, t Tower) string {
-	a := b.linear(attended, layer+"attention.output.dense", t.Hidden, t.Hidden)
+	a := b.output(attended, layer+"attention.output.dense", layer+"attention.self.value", t)
 	x, _ = b.addNorm(a, x, layer+"attention.output.LayerNorm", t)
 	m := b.mlp(x, layer+"intermediate.dense", layer+"output.dense", t)
 	x, _ = b.addNorm(m, x, layer+"output.LayerNorm", t)

@@ -2,7 +2,7 @@ package graph
 
 import (
 	"fmt"
-	"math"
+	"slices"
 
 	"github.com/captiond/captiond/model/onnx"
 )
@@ -101,11 +101,10 @@ func (b *builder) embed(in stepInputs, s Sizes) string {
 // textLayer returns the layer's output and all text keys and values.
 func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, keys, values string) {
 	layer := decoderLayer(i)
-	q := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), in.shapes.tokens})
-	k := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.key", t.Hidden, t.Hidden), in.shapes.tokens})
-	v := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.value", t.Hidden, t.Hidden), in.shapes.tokens})
-	keys = b.extend(in.textK[i], k, in.parents)
-	values = b.extend(in.textV[i], v, in.parents)
+	q := b.Op("Reshape", []string{b.query(x, layer+"attention.self.query", t), in.shapes.tokens})
+	k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), in.shapes.tokens})
+	v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), in.shapes.tokens})
+	keys, values = b.extend(growing{in.textK[i], k}, growing{in.textV[i], v}, in.parents)
 	joint := b.join(attention{q, keys, values, in.imageK[i], in.imageV[i]}, in, t)
 	return b.afterAttention(joint, x, layer, t), keys, values
 }
@@ -114,16 +113,25 @@ func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, key
 // image keys [W, h, d, S] and values [W, h, S, d].
 type attention struct{ q, keys, values, imageK, imageV string }
 
-// extend is the past of each row's parent and the row's new keys or values.
-func (b *builder) extend(past, now, parents string) string {
-	return b.concat(2, b.Op("Gather", []string{past, parents}), b.transpose(now, 0, 2, 1, 3))
+// growing are keys or values of the past, [B', h, T, d], and new ones, [B, L, h, d].
+type growing struct{ past, now string }
+
+// extend is the past of each row's parent and behind it the row's new keys and values.
+func (b *builder) extend(k, v growing, parents string) (keys, values string) {
+	parts := func(g growing) []string {
+		return []string{b.Op("Gather", []string{g.past, parents}), b.transpose(g.now, 0, 2, 1, 3)}
+	}
+	if b.gpu() {
+		return b.halves(b.concat(2, slices.Concat(parts(k), parts(v))...))
+	}
+	return b.concat(2, parts(k)...), b.concat(2, parts(v)...)
 }
 
 // join attends to image and text under one softmax and returns rows [B*L, D]. The
 // rows of a window are one matrix against its image, whose keys and values are so read
 // once and never copied.
 func (b *builder) join(a attention, in stepInputs, t Tower) string {
-	q := b.Op("Mul", []string{a.q, b.enter(b.Float(rsqrt(t.head())))})
+	q := b.scaled(a.q, t)
 	toImage := b.transpose(b.Op("Reshape", []string{q, in.shapes.together}), 0, 2, 1, 3)          // [W, h, R*L, d]
 	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [W, h, R*L, S]
 	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(a.keys, 0, 1, 3, 2)}) // [B, h, L, T]
@@ -131,10 +139,10 @@ func (b *builder) join(a attention, in stepInputs, t Tower) string {
 	text = b.Op("Reshape", []string{b.swap(text, in.shapes.rows), in.shapes.joint})
 
 	p := b.Op("Softmax", []string{b.concat(3, image, text)}, onnx.Int("axis", -1))
-	parts := b.Ops("Split", 2, []string{p, in.shapes.split}, onnx.Int("axis", 3))
+	image, text = b.parted(p, in)
 
-	image = b.transpose(b.Op("MatMul", []string{parts[0], a.imageV}), 0, 2, 1, 3) // [W, R*L, h, d]
-	text = b.Op("Reshape", []string{b.swap(parts[1], in.shapes.heads), in.shapes.apart})
+	image = b.transpose(b.Op("MatMul", []string{image, a.imageV}), 0, 2, 1, 3) // [W, R*L, h, d]
+	text = b.Op("Reshape", []string{b.swap(text, in.shapes.heads), in.shapes.apart})
 	text = b.transpose(b.Op("MatMul", []string{text, a.values}), 0, 2, 1, 3)                    // [B, L, h, d]
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]
 }
@@ -148,5 +156,3 @@ func (b *builder) swap(x, shape string) string {
 func (b *builder) head(x string, s Sizes) string {
 	return b.linear(x, "output", s.Text.Hidden, s.Vocabulary)
 }
-
-func rsqrt(n int64) float32 { return float32(1 / math.Sqrt(float64(n))) }
