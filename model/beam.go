@@ -22,8 +22,8 @@ func (s *microsoftBeam) norm(length int) float64 {
 	return math.Pow(float64(5+length)/6, s.penalty)
 }
 
-func (s *microsoftBeam) next(logits [][]float32) ([]int64, []int) {
-	ways := s.candidates(s.beams, logits, 2*s.width)
+func (s *microsoftBeam) next(rows []outlook) ([]int64, []int) {
+	ways := candidates(s.beams, rows, 2*s.width)
 	if s.kept != nil && s.kept.score >= ways[0].sum/s.norm(s.total-1) {
 		return nil, nil
 	}
@@ -74,14 +74,14 @@ func newHuggingFaceBeam(l limits, width int, penalty float64) *huggingFaceBeam {
 	return &huggingFaceBeam{limits: l, width: width, penalty: penalty, beams: []hypothesis{{}}}
 }
 
-func (s *huggingFaceBeam) next(logits [][]float32) ([]int64, []int) {
+func (s *huggingFaceBeam) next(rows []outlook) ([]int64, []int) {
 	generated := len(s.beams[0].tokens) + 1
 	last := s.prompt+generated >= s.total
 	norm := math.Pow(float64(generated), s.penalty)
 	var beams []hypothesis
 	var tokens []int64
 	var parents []int
-	for rank, c := range s.candidates(s.beams, logits, max(2, 1+len(s.ends))*s.width) {
+	for rank, c := range candidates(s.beams, rows, max(2, 1+len(s.ends))*s.width) {
 		h := s.beams[c.beam]
 		switch {
 		case !s.isEnd(c.token) && !last:

@@ -58,14 +58,15 @@ func (m *Model) Classify(ctx context.Context, p *Prefix, prompt string, l *Label
 // walk goes through the trie and returns the labels' scores in their order, without
 // Probability.
 func (m *Model) walk(ctx context.Context, p *Prefix, ids []int64, l *Labels) ([]Score, error) {
-	r, logits, err := m.start(ctx, p, []prompt{{ids, 0}})
+	r, err := m.start(ctx, p, []prompt{{ids, 0}})
 	if err != nil {
 		return nil, err
 	}
 	w := walk{Labels: l, prefix: p, prompt: len(ids), past: r.past,
 		logProbs: make([]float64, len(l.places)), scores: make([]Score, len(l.names))}
 	defer func() { closeAll(w.past) }()
-	if err := w.score(l.root, -m.exp.logSum(logits[0]), logits[0]); err != nil {
+	defer r.logits.Close()
+	if err := w.score(l.root, 0, r.outlooks()[0]); err != nil {
 		return nil, err
 	}
 	for from := 0; from < len(l.places); from += classifyPlaces {
@@ -108,10 +109,9 @@ func (w *walk) run(ctx context.Context, from, to int) error {
 		return err
 	}
 	defer closeAll(out)
-	logits := slices.Collect(slices.Chunk(out[0].Float32(), int(w.of.sizes.Vocabulary)))
-	totals := w.of.exp.logSums(logits)
+	outlooks := w.of.exp.lookAll(slices.Collect(slices.Chunk(out[0].Float32(), int(w.of.sizes.Vocabulary))))
 	for i, p := range w.places[from:to] {
-		if err := w.score(p.node, w.logProbs[from+i]-totals[i], logits[i]); err != nil {
+		if err := w.score(p.node, w.logProbs[from+i], outlooks[i]); err != nil {
 			return err
 		}
 	}
@@ -146,10 +146,10 @@ func (w *walk) column(at, from int) int {
 	return w.prompt + len(w.open) + at - from
 }
 
-// score notes how likely what follows a place is: base and its logit.
-func (w *walk) score(at *node, base float64, logits []float32) error {
+// score notes how likely what follows a place is, to which one comes with logProb.
+func (w *walk) score(at *node, logProb float64, o outlook) error {
 	for _, child := range at.children {
-		p := base + float64(logits[child.token])
+		p := logProb - o.logSum + float64(o.logits[child.token])
 		if math.IsNaN(p) || math.IsInf(p, 0) {
 			return errNotFinite
 		}

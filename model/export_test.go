@@ -23,6 +23,11 @@ func (m *Model) Pixels(img *image.RGBA, v pixels.View) ([]byte, []float32) {
 	return raw, normal
 }
 
+// EncodeTogether puts pictures of one size through the encoder in one run, as on a GPU.
+func (m *Model) EncodeTogether(ctx context.Context, imgs []*image.RGBA, v pixels.View) ([]*Features, error) {
+	return m.encode(ctx, imgs, v)
+}
+
 // PromptIDs is what the decoder is started with.
 func (m *Model) PromptIDs(question string) []int64 { return m.prompt(question) }
 

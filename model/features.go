@@ -87,10 +87,11 @@ func (m *Model) encode(ctx context.Context, imgs []*image.RGBA, view pixels.View
 		return nil, err
 	}
 	each := 3 * size.X * size.Y
-	data := make([]float32, len(imgs)*each)
-	for i, img := range imgs {
-		m.transform.Apply(data[i*each:(i+1)*each], img, view)
-	}
+	data := m.pictures.borrow(len(imgs) * each)
+	defer m.pictures.giveBack(data)
+	sideBySide(len(imgs), each, func(i int) {
+		m.transform.Apply(data[i*each:(i+1)*each], imgs[i], view)
+	})
 	tokens := 1 + rows*columns
 	out, err := m.run(ctx, m.encoder, []tensor{
 		{floats: data, shape: []int64{int64(len(imgs)), 3, int64(size.Y), int64(size.X)}},
@@ -108,16 +109,17 @@ func (m *Model) positionsFor(rows, columns int) []float32 {
 	return pixels.InterpolatePositions(m.positions, m.width(), rows, columns)
 }
 
-// split copies the encoder's output apart.
+// split copies the encoder's output apart. Were each picture's part of the output handed out
+// instead, the whole would stay in memory as long as one of them is remembered.
 func (m *Model) split(data []float32, n, tokens int) ([]*Features, error) {
 	each := tokens * m.width()
 	if len(data) != n*each {
 		return nil, errors.New("the encoder gave another number of features than the picture has patches")
 	}
 	features := make([]*Features, n)
-	for i := range features {
+	sideBySide(n, each, func(i int) {
 		features[i] = &Features{of: m, tokens: tokens, data: append([]float32(nil), data[i*each:(i+1)*each]...)}
-	}
+	})
 	return features, nil
 }
 

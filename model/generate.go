@@ -174,7 +174,7 @@ func (m *Model) limit(r Request, prompt int) int {
 }
 
 func (m *Model) search(r Request, prompt int) search {
-	limits := limits{exp: m.exp, ends: m.ends, prompt: prompt, total: m.limit(r, prompt)}
+	limits := limits{ends: m.ends, prompt: prompt, total: m.limit(r, prompt)}
 	switch {
 	case prompt >= limits.total:
 		return noRoom{}
@@ -218,7 +218,7 @@ func (m *Model) decode(ctx context.Context, p *Prefix, prompts []prompt, searche
 	if len(live) == 0 {
 		return nil
 	}
-	r, logits, err := m.start(ctx, p, first)
+	r, err := m.start(ctx, p, first)
 	if err != nil {
 		return err
 	}
@@ -229,29 +229,28 @@ func (m *Model) decode(ctx context.Context, p *Prefix, prompts []prompt, searche
 	}
 	for {
 		var tokens, parents []int64
-		live, asked, tokens, parents, err = advance(live, asked, logits)
+		live, asked, tokens, parents, err = advance(live, asked, r.outlooks())
 		if err != nil || len(live) == 0 {
 			return err
 		}
-		next, l, err := r.fork(ctx, tokens, parents)
+		next, err := r.fork(ctx, tokens, parents)
 		if err != nil {
 			return err
 		}
 		r.close()
-		r, logits = next, l
+		r = next
 	}
 }
 
-// advance gives each search the logits of its rows and collects the rows that those not
+// advance gives each search what may follow its rows and collects the rows that those not
 // yet done ask for next.
-func advance(live []search, asked []int, logits [][]float32) (still []search, rows []int, tokens, parents []int64, err error) {
+func advance(live []search, asked []int, all []outlook) (still []search, rows []int, tokens, parents []int64, err error) {
+	if !finite(all) {
+		return nil, nil, nil, nil, errNotFinite
+	}
 	from := 0
 	for i, s := range live {
-		mine := logits[from : from+asked[i]]
-		if !finite(mine) {
-			return nil, nil, nil, nil, errNotFinite
-		}
-		t, p := s.next(mine)
+		t, p := s.next(all[from : from+asked[i]])
 		if len(t) > 0 {
 			still, rows, tokens = append(still, s), append(rows, len(t)), append(tokens, t...)
 			for _, parent := range p {

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/captiond/captiond/model/graph"
 )
@@ -56,18 +57,19 @@ func (m *Model) Follow(ctx context.Context, p *Prefix, question string, tokens [
 }
 
 func (m *Model) follow(ctx context.Context, p *Prefix, ids, tokens []int64) ([][]float32, error) {
-	r, all, err := m.start(ctx, p, []prompt{{ids, 0}})
+	r, err := m.start(ctx, p, []prompt{{ids, 0}})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { r.close() }()
+	all := [][]float32{slices.Clone(r.logits.Float32())}
 	for i := range tokens {
-		next, logits, err := r.fork(ctx, tokens[i:i+1], []int64{0})
+		next, err := r.fork(ctx, tokens[i:i+1], []int64{0})
 		if err != nil {
 			return nil, err
 		}
 		r.close()
-		r, all = next, append(all, logits...)
+		r, all = next, append(all, slices.Clone(next.logits.Float32()))
 	}
 	return all, nil
 }

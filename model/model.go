@@ -30,6 +30,7 @@ type Model struct {
 	runtime               Runtime
 	encoder, prefix, step Session
 	exp                   *exponential
+	pictures, windows     buffers // of the encoder's and the prefix graph's inputs
 }
 
 // parts is what a model takes from its checkpoint.

@@ -68,6 +68,30 @@ func TestEncodeIsTheSameAloneAndTogether(t *testing.T) {
 	}
 }
 
+// Pictures that share a run are what each is alone, also where memory is lent again.
+func TestEncodeTogether(t *testing.T) {
+	t.Parallel()
+	m := video(t)
+	var imgs []*image.RGBA
+	for _, name := range []string{"street", "room", "banner", "tower"} {
+		imgs = append(imgs, readPicture(t, name))
+	}
+	for range 2 {
+		together, err := m.EncodeTogether(t.Context(), imgs, pixels.View{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, img := range imgs {
+			alone, err := m.Encode(t.Context(), img, pixels.View{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			near(t, "together", together[i].Vectors(), alone.Vectors(), 1e-5)
+		}
+		slices.Reverse(imgs)
+	}
+}
+
 // TestTextsAreTheSameAloneAndTogether has prompts of unequal lengths, all searches, and
 // texts of unequal lengths in one batch.
 func TestTextsAreTheSameAloneAndTogether(t *testing.T) {

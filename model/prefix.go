@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/captiond/captiond/model/graph"
@@ -83,16 +84,20 @@ func (m *Model) look(ctx context.Context, windows [][]*Features, temporal []floa
 
 func (m *Model) lookTogether(ctx context.Context, windows [][]*Features, temporal []float32) ([]Value, error) {
 	n, frames, width := int64(len(windows)), int64(len(windows[0])), int64(m.width())
-	data := make([]float32, 0, len(windows)*len(windows[0])*len(windows[0][0].data))
-	for _, fs := range windows {
-		for _, f := range fs {
-			data = append(data, f.data...)
-		}
-	}
+	fs := slices.Concat(windows...)
+	data := m.windows.borrow(len(fs) * len(fs[0].data))
+	defer m.windows.giveBack(data)
+	join(data, fs)
 	return m.run(ctx, m.prefix, []tensor{
 		{floats: data, shape: []int64{n, frames, int64(windows[0][0].tokens), width}},
 		{floats: temporal, shape: []int64{frames, width}},
 	})
+}
+
+// join copies features of one size to data, one after the other.
+func join(data []float32, fs []*Features) {
+	each := len(fs[0].data)
+	sideBySide(len(fs), each, func(i int) { copy(data[i*each:], fs[i].data) })
 }
 
 // stack copies tensors [1, ...] of several windows into tensors [W, ...].

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"math"
+	"slices"
 )
 
 // rows are texts that grow side by side. Their prompts may differ in length: they are
@@ -11,6 +12,7 @@ type rows struct {
 	model   *Model
 	prefix  *Prefix
 	past    []Value // for each layer keys and values [slots, heads, columns, d]
+	logits  Value   // after each row's last token [rows, vocabulary]
 	columns int     // tokens of a row so far, padding included
 	width   int     // columns of the prompts
 	prompt  []int   // length of each row's prompt
@@ -42,8 +44,8 @@ type prompt struct {
 	window int
 }
 
-// start runs the prompts, at least one token each, and returns the logits after each.
-func (m *Model) start(ctx context.Context, p *Prefix, prompts []prompt) (*rows, [][]float32, error) {
+// start runs the prompts, at least one token each.
+func (m *Model) start(ctx context.Context, p *Prefix, prompts []prompt) (*rows, error) {
 	r := &rows{model: m, prefix: p}
 	parents, tokens := make([]int64, len(prompts)), make([][]int64, len(prompts))
 	for i, prompt := range prompts {
@@ -57,7 +59,7 @@ func (m *Model) start(ctx context.Context, p *Prefix, prompts []prompt) (*rows, 
 		v, err := m.runtime.Floats([]float32{}, int64(r.slots), text.Heads, 0, text.Hidden/text.Heads)
 		if err != nil {
 			closeAll(r.past)
-			return nil, nil, err
+			return nil, err
 		}
 		r.past = append(r.past, v)
 	}
@@ -67,7 +69,7 @@ func (m *Model) start(ctx context.Context, p *Prefix, prompts []prompt) (*rows, 
 
 // fork adds a token to each of some rows: to row parents[i] the token tokens[i]. A row
 // may go on in several ways or in none. The rows forked from stay as they are.
-func (r *rows) fork(ctx context.Context, tokens, parents []int64) (*rows, [][]float32, error) {
+func (r *rows) fork(ctx context.Context, tokens, parents []int64) (*rows, error) {
 	next := make([][]int64, len(tokens))
 	for i := range tokens {
 		next[i] = tokens[i : i+1]
@@ -75,15 +77,20 @@ func (r *rows) fork(ctx context.Context, tokens, parents []int64) (*rows, [][]fl
 	return r.run(ctx, next, parents)
 }
 
+// outlooks are how each row may go on. They read the rows' memory: close ends their use.
+func (r *rows) outlooks() []outlook {
+	vocabulary := int(r.model.sizes.Vocabulary)
+	return r.model.exp.lookAll(slices.Collect(slices.Chunk(r.logits.Float32(), vocabulary)))
+}
+
 // close frees the memory of the rows.
 func (r *rows) close() {
 	closeAll(r.past)
-	r.past = nil
+	r.logits.Close()
 }
 
-// run appends tokens, padded to one length, and returns the new rows and the logits
-// after each row's last token.
-func (r *rows) run(ctx context.Context, tokens [][]int64, parents []int64) (*rows, [][]float32, error) {
+// run appends tokens, padded to one length, and returns the new rows.
+func (r *rows) run(ctx context.Context, tokens [][]int64, parents []int64) (*rows, error) {
 	length := 0
 	next := &rows{model: r.model, prefix: r.prefix, width: r.width}
 	for i, row := range tokens {
@@ -114,11 +121,10 @@ func (r *rows) run(ctx context.Context, tokens [][]int64, parents []int64) (*row
 		{ints: from, shape: []int64{rows}},
 	}, append(append([]Value(nil), r.prefix.images...), r.past...)...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	next.past = out[1:]
-	defer out[0].Close()
-	return next, splitLogits(out[0].Float32(), len(tokens)), nil
+	next.logits, next.past = out[0], out[1:]
+	return next, nil
 }
 
 // position is the text position of a row's column: padding takes none.
@@ -147,14 +153,4 @@ func (r *rows) mask(first int) []float32 {
 		}
 	}
 	return mask
-}
-
-// splitLogits copies the logits of each row.
-func splitLogits(data []float32, n int) [][]float32 {
-	logits := make([][]float32, n)
-	each := len(data) / n
-	for i := range logits {
-		logits[i] = append([]float32(nil), data[i*each:(i+1)*each]...)
-	}
-	return logits
 }

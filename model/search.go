@@ -10,9 +10,10 @@ var errNotFinite = errors.New("the model gave numbers that are not finite: are t
 
 // search looks for one text. It is used by one goroutine.
 type search interface {
-	// next takes the logits after each of the rows asked for last, at first of the
-	// prompt alone, and says which tokens follow which of these rows. None ends it.
-	next(logits [][]float32) (tokens []int64, parents []int)
+	// next takes what may follow each of the rows asked for last, at first the prompt
+	// alone, and says which tokens follow which of these rows. None ends it. It keeps no
+	// logits.
+	next(rows []outlook) (tokens []int64, parents []int)
 	// best is the text found.
 	best() hypothesis
 }
@@ -20,7 +21,6 @@ type search interface {
 // limits of a search: the end tokens, and the lengths of the prompt and of prompt and
 // text together.
 type limits struct {
-	exp           *exponential
 	ends          []int64
 	prompt, total int
 }
@@ -58,8 +58,8 @@ func (h hypothesis) end(logProb, score float64) hypothesis {
 // noRoom is the search after a prompt that fills the whole length.
 type noRoom struct{}
 
-func (noRoom) next([][]float32) ([]int64, []int) { return nil, nil }
-func (noRoom) best() hypothesis                  { return hypothesis{} }
+func (noRoom) next([]outlook) ([]int64, []int) { return nil, nil }
+func (noRoom) best() hypothesis                { return hypothesis{} }
 
 // greedy takes the likeliest token each time: of all, or of those that go on towards a
 // label.
@@ -69,10 +69,9 @@ type greedy struct {
 	found  hypothesis
 }
 
-func (g *greedy) next(logits [][]float32) ([]int64, []int) {
-	l := logits[0]
-	token := g.choose(l)
-	p := float64(l[token]) - g.exp.logSum(l)
+func (g *greedy) next(rows []outlook) ([]int64, []int) {
+	token := g.choose(rows[0])
+	p := rows[0].logProb(token)
 	if g.isEnd(token) {
 		g.found = g.found.end(p, 0)
 		return nil, nil
@@ -88,9 +87,9 @@ func (g *greedy) best() hypothesis { return g.found }
 
 // choose is the likeliest token. Of a label's tokens, that before is taken again only
 // where nothing else goes on, as in Microsoft's trie_decoder.py.
-func (g *greedy) choose(logits []float32) int64 {
+func (g *greedy) choose(o outlook) int64 {
 	if g.labels == nil {
-		return argmax(logits)
+		return o.likeliest
 	}
 	before := int64(-1)
 	if n := len(g.found.tokens); n > 0 {
@@ -98,45 +97,12 @@ func (g *greedy) choose(logits []float32) int64 {
 	}
 	var chosen *node
 	for _, child := range g.labels.children {
-		if chosen == nil || chosen.token == before || child.token != before && logits[child.token] > logits[chosen.token] {
+		if chosen == nil || chosen.token == before || child.token != before && o.logits[child.token] > o.logits[chosen.token] {
 			chosen = child
 		}
 	}
 	g.labels = chosen
 	return chosen.token
-}
-
-func argmax(logits []float32) int64 {
-	best := 0
-	for i, l := range logits {
-		if l > logits[best] {
-			best = i
-		}
-	}
-	return int64(best)
-}
-
-// greatest of some numbers. Where some are no numbers it is any of them; slices.Max would
-// say so, and is ten times slower.
-func greatest(of []float32) float32 {
-	most := of[0]
-	for _, f := range of {
-		if f > most {
-			most = f
-		}
-	}
-	return most
-}
-
-func finite(rows [][]float32) bool {
-	for _, row := range rows {
-		for _, l := range row {
-			if l-l != 0 {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // candidate is a way on: a beam and the token after it.
@@ -149,12 +115,11 @@ type candidate struct {
 
 // candidates are the n likeliest ways on from the beams, the best first; among equals
 // that of the lower beam and token.
-func (l limits) candidates(beams []hypothesis, logits [][]float32, n int) []candidate {
+func candidates(beams []hypothesis, rows []outlook, n int) []candidate {
 	var best []candidate
-	for b, row := range logits {
-		total := l.exp.logSum(row)
-		for t, logit := range row {
-			p := float64(logit) - total
+	for b, row := range rows {
+		for t := range row.logits {
+			p := row.logProb(int64(t))
 			c := candidate{b, int64(t), p, beams[b].score + p}
 			if len(best) == n && c.sum <= best[n-1].sum {
 				continue

@@ -66,8 +66,9 @@ func TestSearchesAreTheReferences(t *testing.T) {
 	if len(g.Cases) < 100 {
 		t.Fatalf("%d cases, want 100 at least", len(g.Cases))
 	}
+	exp := newExponential()
 	for _, c := range g.Cases {
-		limits := limits{exp: newExponential(), ends: []int64{g.End}, prompt: len(c.Prompt), total: c.Total}
+		limits := limits{ends: []int64{g.End}, prompt: len(c.Prompt), total: c.Total}
 		var s search
 		switch {
 		case c.Search == "trie":
@@ -79,7 +80,7 @@ func TestSearchesAreTheReferences(t *testing.T) {
 		default:
 			s = &greedy{limits: limits}
 		}
-		runToy(s, c.Prompt, func(ids []int64) []float32 { return g.toyLogits(c.Seed, ids) })
+		runToy(s, c.Prompt, func(ids []int64) outlook { return exp.look(g.toyLogits(c.Seed, ids)) })
 		found := s.best()
 		if want := slices.DeleteFunc(slices.Clone(c.IDs), func(id int64) bool { return id == g.End }); !slices.Equal(found.tokens, want) {
 			t.Errorf("seed %d, %s, %d beams: %v, want %v", c.Seed, c.Search, c.Beams, found.tokens, want)
@@ -94,12 +95,12 @@ func TestSearchesAreTheReferences(t *testing.T) {
 }
 
 // runToy is what decode does with one search.
-func runToy(s search, prompt []int64, logits func([]int64) []float32) {
+func runToy(s search, prompt []int64, look func([]int64) outlook) {
 	rows := [][]int64{prompt}
 	for {
-		var all [][]float32
+		var all []outlook
 		for _, row := range rows {
-			all = append(all, logits(row))
+			all = append(all, look(row))
 		}
 		tokens, parents := s.next(all)
 		if len(tokens) == 0 {

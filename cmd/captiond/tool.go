@@ -68,11 +68,21 @@ func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 		return nil, err
 	}
 	t.together = t.togetherOn(rt.Device())
-	if t.config.Model.Precision == graph.Float16.String() && rt.Device() == "cpu" {
-		t.log.Info("float32 takes the place of float16, which is for a gpu", "device", rt.Device())
-		t.config.Model.Precision = graph.Float32.String()
-	}
+	t.choosePrecision(rt.Device())
 	return rt, nil
+}
+
+// choosePrecision replaces a precision that is for another device than there is: float16 is
+// slow on a CPU, and a GPU has no kernels for int8.
+func (t *tool) choosePrecision(device string) {
+	switch p := &t.config.Model.Precision; {
+	case *p == graph.Float16.String() && device == "cpu":
+		t.log.Info("float32 takes the place of float16, which is for a gpu", "device", device)
+		*p = graph.Float32.String()
+	case *p == graph.Int8.String() && device != "cpu":
+		t.log.Info("float16 takes the place of int8, which is for a cpu", "device", device)
+		*p = graph.Float16.String()
+	}
 }
 
 // togetherOn is how many windows go through a model side by side. On a CPU more than four read

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -25,14 +26,15 @@ import (
 
 const method = `Method: windows of six frames of noise at the model's own size are encoded, begun and
 captioned with a forced number of tokens, as many windows in the same runs as the line says.
-Captions a second are those of all workers together, reading pictures included; seconds are
-those of one worker alone, medians over the rounds. Streams are cameras that one caption
-each 10 s leaves room for: with six new frames for a caption (the captions a second times
-10), and with one new frame, the other five being remembered (a sixth of the encoder's
-time). Work is the operations of encoder and prefix, matrix products and attention, the
-tokens not counted, over seconds: in parts of the rate at which the same device multiplied
-large square matrices of the same precision between the rounds, and of --peak. Memory is
-what the card had in use at the end less what it had at the start, whoever uses it.`
+Captions a second are those of all workers together, reading pictures included, after a
+round of each that is not timed; seconds are those of one worker alone, medians over the
+rounds. Streams are cameras that one caption each 10 s leaves room for: with six new frames
+for a caption (the captions a second times 10), and with one new frame, the other five being
+remembered (a sixth of the encoder's time). Work is the operations of encoder and prefix,
+matrix products and attention, the tokens not counted: of one worker over its seconds, and of
+all workers by the captions a second, each in parts of the rate at which the same device
+multiplied large square matrices of the same precision between the rounds, and of --peak.
+Memory is what the card had in use at the end less what it had at the start, whoever uses it.`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -75,7 +77,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	peak := f.Float64("peak", 0, "TFLOPS of the device by its maker, at the precision measured (H100 and H200 SXM: 989 for float16)")
 	f.IntVar(&o.tokens, "tokens", 20, "tokens of each caption, 1 to 500")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds, of which medians are taken")
-	f.IntVar(&o.workers, "workers", 2, "workers that make captions side by side")
+	f.IntVar(&o.workers, "workers", 4, "workers that make captions side by side")
 	f.IntVar(&o.matmul, "matmul", 8192, "side of the matrices whose multiplication is the measure; 0 leaves it out")
 	f.StringVar(&o.weights, "weights", "", "folder to keep the random weights in, or to take them from")
 	f.StringVar(&o.format, "o", "text", "form of the output: text or json, one object on a line")
@@ -123,6 +125,18 @@ func (o options) check() error {
 	return nil
 }
 
+// fit says why the device that was found, or was not found because of missing, cannot be
+// measured as asked for.
+func (o options) fit(device string, missing error) error {
+	switch {
+	case o.runtime.Device == "cuda" && device != "cuda":
+		return fmt.Errorf("use --device cuda: %w", missing)
+	case device == "cuda" && slices.Contains(o.precisions, graph.Int8):
+		return errors.New("int8 does not run on a gpu, for which ONNX Runtime has no such products: use float16")
+	}
+	return nil
+}
+
 func shape(name string) (synthetic.Shape, error) {
 	switch name {
 	case "base":
@@ -154,6 +168,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
+	if err := o.fit(rt.Device(), rt.Fallback()); err != nil {
+		return err
+	}
 	if o.format == "text" {
 		fmt.Fprintf(stdout, "%s\n\n", method)
 	}
@@ -179,10 +196,11 @@ func (o options) print(w io.Writer, r report) error {
 		r.Shape, r.Precision, r.Tokens, r.Device, r.Library, r.Workers, r.Rounds)
 	fmt.Fprintf(w, "matrix multiply %.1f TFLOP/s, load %.1f s, memory of the card %.0f MB\n", r.MatmulTFLOPS, r.LoadSeconds, float64(r.DeviceBytes)/1e6)
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "windows\tcaptions/s\tseconds\tencode\tbegin\ttokens\tstreams\tone new frame\tof matmul\tof peak\tspread\t")
+	fmt.Fprintln(table, "windows\tcaptions/s\tof matmul, all\tof peak, all\tstreams\tone new frame\tseconds\tencode\tbegin\ttokens\tof matmul, one\tof peak, one\tspread\t")
 	for _, b := range r.Batches {
-		fmt.Fprintf(table, "%d\t%.1f\t%.4f\t%.4f\t%.4f\t%.4f\t%.0f\t%.0f\t%.2f\t%.2f\t%.0f %%\t\n", b.Windows, b.CaptionsPerSecond, b.Seconds,
-			b.EncodeSeconds, b.BeginSeconds, b.TokensSeconds, b.Streams, b.StreamsOneFrame, b.OfMatmul, b.OfPeak, 100*b.Spread)
+		fmt.Fprintf(table, "%d\t%.1f\t%.2f\t%.2f\t%.0f\t%.0f\t%.4f\t%.4f\t%.4f\t%.4f\t%.2f\t%.2f\t%.0f %%\t\n",
+			b.Windows, b.CaptionsPerSecond, b.OfMatmulAll, b.OfPeakAll, b.Streams, b.StreamsOneFrame,
+			b.Seconds, b.EncodeSeconds, b.BeginSeconds, b.TokensSeconds, b.OfMatmul, b.OfPeak, 100*b.Spread)
 	}
 	fmt.Fprintln(table)
 	return table.Flush()

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/captiond/captiond/model/graph"
 	"github.com/captiond/captiond/model/ort"
 )
 
@@ -48,7 +49,7 @@ func TestMeasures(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		for j, b := range r.Batches {
-			if want := []int{1, 3}[j]; b.Windows != want || b.CaptionsPerSecond <= 0 || b.Seconds <= 0 || b.OfMatmul <= 0 || b.OfPeak <= 0 {
+			if want := []int{1, 3}[j]; b.Windows != want || b.CaptionsPerSecond <= 0 || b.Seconds <= 0 || min(b.OfMatmul, b.OfMatmulAll, b.OfPeak, b.OfPeakAll) <= 0 {
 				t.Errorf("%+v", b)
 			}
 		}
@@ -74,6 +75,7 @@ func TestRefusals(t *testing.T) {
 		"use 1 to 500":      {"-tokens", "501"},
 		"use text or json":  {"-o", "xml"},
 		"not a file":        {"-library", "none.so"},
+		"use --device cuda: this ONNX Runtime is built for the cpu alone": {"-library", library(t), "-device", "cuda", "-shapes", "tiny"},
 	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, want one with %q", args, err, want)
@@ -81,6 +83,33 @@ func TestRefusals(t *testing.T) {
 	}
 	if err := run(t.Context(), []string{"-h"}, io.Discard, io.Discard); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: %v", err)
+	}
+}
+
+// TestFit tells what is measured on which device: on a GPU that was asked for or nowhere, and
+// never in 8 bits there.
+func TestFit(t *testing.T) {
+	t.Parallel()
+	missing := errors.New("no driver is loaded")
+	for _, c := range []struct {
+		asked, found string
+		missing      error
+		precision    graph.Precision
+		want         string
+	}{
+		{"cpu", "cpu", nil, graph.Int8, ""},
+		{"auto", "cpu", missing, graph.Int8, ""},
+		{"auto", "cuda", nil, graph.Float16, ""},
+		{"cuda", "cuda", nil, graph.Float32, ""},
+		{"cuda", "cpu", missing, graph.Float16, "no driver is loaded"},
+		{"auto", "cuda", nil, graph.Int8, "use float16"},
+		{"cuda", "cuda", nil, graph.Int8, "use float16"},
+	} {
+		o := options{precisions: []graph.Precision{graph.Float16, c.precision}}
+		o.runtime.Device = c.asked
+		if err := o.fit(c.found, c.missing); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: error %v", c, err)
+		}
 	}
 }
 
@@ -110,6 +139,20 @@ func TestSum(t *testing.T) {
 		if math.Abs(v.got-v.want) > 1e-9 {
 			t.Errorf("%s is %v, want %v", name, v.got, v.want)
 		}
+	}
+}
+
+// TestShare: 4 windows of 3 operations each in 2 s, and 8 a second of all workers.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	b := batch{Windows: 4, Seconds: 2, CaptionsPerSecond: 8}
+	b.share(3, 12, 48)
+	if b.OfMatmul != 0.5 || b.OfMatmulAll != 2 || b.OfPeak != 0.125 || b.OfPeakAll != 0.5 {
+		t.Errorf("%+v", b)
+	}
+	unknown := batch{Windows: 4, Seconds: 2, CaptionsPerSecond: 8}
+	if unknown.share(3, 0, 0); unknown != (batch{Windows: 4, Seconds: 2, CaptionsPerSecond: 8}) {
+		t.Errorf("%+v", unknown)
 	}
 }
 

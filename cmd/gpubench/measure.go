@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"image"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,9 +47,13 @@ type batch struct {
 	TokensSeconds     float64 `json:"tokens_seconds"`
 	Streams           float64 `json:"streams"`           // at a caption each 10 s, six new frames for each
 	StreamsOneFrame   float64 `json:"streams_one_frame"` // likewise, one new frame for each
-	OfMatmul          float64 `json:"of_matmul"`         // share of the matrix-multiply rate
-	OfPeak            float64 `json:"of_peak"`           // share of --peak
-	Spread            float64 `json:"spread"`            // (slowest - fastest) / median of seconds
+	// Shares of the matrix-multiply rate and of --peak: in the seconds of one worker, and in
+	// the captions a second of all workers.
+	OfMatmul    float64 `json:"of_matmul"`
+	OfPeak      float64 `json:"of_peak"`
+	OfMatmulAll float64 `json:"of_matmul_all_workers"`
+	OfPeakAll   float64 `json:"of_peak_all_workers"`
+	Spread      float64 `json:"spread"` // (slowest - fastest) / median of seconds
 }
 
 // period is the time between two captions of a stream in seconds.
@@ -105,8 +111,11 @@ func (o options) checkpoint(name string) (folder string, remove func() error, er
 	return synthetic.Provide(folder, s, func(string) {})
 }
 
-// batch measures n windows in the same runs.
+// batch measures n windows in the same runs. ONNX Runtime has a stream and handles of CUDA's
+// libraries for each thread, made at its first run: who measures keeps to one thread.
 func (o options) batch(ctx context.Context, m *model.Model, s *square, n int) (b batch, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	w := newWork(m, n, o.tokens)
 	if _, err := w.round(ctx); err != nil { // the first run fills caches and arenas
 		return b, err
@@ -127,30 +136,45 @@ func (o options) batch(ctx context.Context, m *model.Model, s *square, n int) (b
 	b = sum(rounds, n)
 	b.CaptionsPerSecond, b.Streams = rate, rate*period
 	count := bench.Count(m.Sizes(), frames, w.tokens)
-	flops := float64(n) * (count.Encoder + count.Prefix) / b.Seconds
-	if s != nil {
-		b.OfMatmul = flops / s.rate()
-	}
-	if o.peak > 0 {
-		b.OfPeak = flops / o.peak
-	}
+	b.share(count.Encoder+count.Prefix, s.rate(), o.peak)
 	return b, nil
 }
 
-// throughput is the captions a second of all workers side by side.
+// share sets how much of the rates the work of a caption is, in operations and operations a
+// second; rates of 0 are not known.
+func (b *batch) share(work, matmul, peak float64) {
+	one, all := work*float64(b.Windows)/b.Seconds, work*b.CaptionsPerSecond
+	if matmul > 0 {
+		b.OfMatmul, b.OfMatmulAll = one/matmul, all/matmul
+	}
+	if peak > 0 {
+		b.OfPeak, b.OfPeakAll = one/peak, all/peak
+	}
+}
+
+// throughput is the captions a second of all workers side by side. The clock starts for all
+// of them when each has done a round.
 func (o options) throughput(ctx context.Context, w *work) (float64, error) {
 	g, ctx := errgroup.WithContext(ctx)
-	begun := time.Now()
+	start := make(chan struct{})
+	var ready sync.WaitGroup
 	for range o.workers {
+		ready.Add(1)
 		g.Go(func() error {
-			for range o.rounds {
-				if _, err := w.round(ctx); err != nil {
-					return err
-				}
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			_, err := w.round(ctx)
+			ready.Done()
+			<-start
+			for i := 0; i < o.rounds && err == nil; i++ {
+				_, err = w.round(ctx)
 			}
-			return nil
+			return err
 		})
 	}
+	ready.Wait()
+	begun := time.Now()
+	close(start)
 	if err := g.Wait(); err != nil {
 		return 0, err
 	}
