@@ -160,7 +160,7 @@ func (p *process) receive(t testing.TB, from nats.From, enough func(sinks.Event)
 			return
 		}
 	}
-	t.Fatalf("not enough events within a minute:\n%s", p.log)
+	t.Fatalf("not enough events within two minutes:\n%s", p.log)
 }
 
 // configFile writes a configuration with a camera.
