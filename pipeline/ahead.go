@@ -15,30 +15,33 @@ type shown struct {
 }
 
 // ahead runs show in a goroutine that is at most readAhead frames in front of the loop
-// over it, and waits for that goroutine before the loop ends. A cancelled context is the
-// last error of the sequence, whoever notices it first.
+// over it, and waits for that goroutine before the loop ends. A loop that is left does not
+// cancel the context of show, which would end a clip that is to be shown again. A cancelled
+// context is the last error of the sequence, whoever notices it first.
 func ahead(
 	ctx context.Context,
 	show func(context.Context, []time.Duration) iter.Seq2[frames.Sample, error],
 	at []time.Duration,
 ) iter.Seq2[frames.Sample, error] {
 	return func(yield func(frames.Sample, error) bool) {
-		running, cancel := context.WithCancel(ctx)
+		left, ended := make(chan struct{}), make(chan struct{})
 		queue := make(chan shown, readAhead)
 		go func() {
+			defer close(ended)
 			defer close(queue)
-			for s, err := range show(running, at) {
+			for s, err := range show(ctx, at) {
 				select {
 				case queue <- shown{s, err}:
-				case <-running.Done():
+				case <-left:
+					return
+				case <-ctx.Done():
 					return
 				}
 			}
 		}()
 		defer func() {
-			cancel()
-			for range queue { // closed by the goroutine as its last act
-			}
+			close(left)
+			<-ended
 		}()
 		for s := range queue {
 			if !yield(s.sample, s.err) || s.err != nil {
