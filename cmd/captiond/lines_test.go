@@ -45,12 +45,13 @@ type host struct {
 	folder string
 	camera string // address
 	id     string // of a video, once there is one
+	token  string // where the lines show one
 }
 
 func newHost(t *testing.T, state string) *host {
 	t.Helper()
 	c, clip := startCamera(t, camera.Options{Scenes: scenes(73)}), newClip(t, 74, 2)
-	h := &host{startProcess(t, state, configFile(t, shapesCamera("front-door", c.URL(), "")), "--reach-cameras", "any"), filepath.Dir(clip.path), c.URL(), ""}
+	h := &host{startProcess(t, state, configFile(t, shapesCamera("front-door", c.URL(), "")), "--reach-cameras", "any"), filepath.Dir(clip.path), c.URL(), "", ""}
 	if err := os.Rename(clip.path, filepath.Join(h.folder, "clip.mp4")); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,9 @@ func newHost(t *testing.T, state string) *host {
 // shell runs a line in the folder, with a function of the shell in place of its command.
 func (h *host) shell(t *testing.T, function, line string) ([]byte, error) {
 	t.Helper()
-	line = strings.NewReplacer("http://127.0.0.1:8080", h.http, "rtsp://192.168.1.20/stream1", h.camera, "ID", h.id).Replace(line)
+	line = strings.NewReplacer(
+		"http://127.0.0.1:8080", h.http, "rtsp://192.168.1.20/stream1", h.camera, "ID", h.id, "captiond_...", h.token,
+	).Replace(line)
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", function+"\n"+line)
 	cmd.Dir = h.folder
 	var errs bytes.Buffer
@@ -84,9 +87,9 @@ func TestDocumentedCurl(t *testing.T) {
 	h := newHost(t, state)
 	token := captiond(t, "token", "add", "phone", "--state", state)
 	token.want(t, exitDone, "")
+	h.token = strings.TrimSpace(token.out)
 	for _, line := range slices.Concat(documented(t, "../../README.md", "curl"), documented(t, "../../docs/operate.md", "curl")) {
 		endless := strings.HasPrefix(line, "curl -N")
-		line = strings.ReplaceAll(line, "captiond_...", strings.TrimSpace(token.out))
 		most := "30"
 		if endless {
 			most = "5"
