@@ -5,6 +5,7 @@ package model_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"math"
 	"path/filepath"
@@ -50,21 +51,26 @@ func begin(t *testing.T, m *model.Model, n int) *model.Prefix {
 func TestEncodeIsTheSameAloneAndTogether(t *testing.T) {
 	t.Parallel()
 	m := openModel(t, filepath.Join("testdata", "image-vqa"), model.Options{Microsoft: true, VQA: true})
-	names := []string{"room", "banner", "banner", "street", "street", "street", "large"} // of several sizes
 	var imgs []*image.RGBA
-	for _, name := range names {
+	for _, name := range []string{"room", "banner", "banner", "street", "street", "street", "large"} { // of several sizes
 		imgs = append(imgs, readPicture(t, name))
 	}
 	together, err := m.EncodeAll(t.Context(), imgs, pixels.View{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	nearAlone(t, m, imgs, together)
+}
+
+// nearAlone holds features of pictures that were encoded together against those of each alone.
+func nearAlone(t *testing.T, m *model.Model, imgs []*image.RGBA, together []*model.Features) {
+	t.Helper()
 	for i, img := range imgs {
 		alone, err := m.Encode(t.Context(), img, pixels.View{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, names[i], together[i].Vectors(), alone.Vectors(), 1e-5)
+		near(t, fmt.Sprint("picture ", i), together[i].Vectors(), alone.Vectors(), 1e-5)
 	}
 }
 
@@ -81,13 +87,7 @@ func TestEncodeTogether(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, img := range imgs {
-			alone, err := m.Encode(t.Context(), img, pixels.View{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			near(t, "together", together[i].Vectors(), alone.Vectors(), 1e-5)
-		}
+		nearAlone(t, m, imgs, together)
 		slices.Reverse(imgs)
 	}
 }
