@@ -20,21 +20,21 @@ var environment struct {
 	api   api
 }
 
-// acquire loads the library for the first user and counts the others.
-func acquire(path string) error {
+// acquire loads the library for the first user, counts the others and returns its functions.
+func acquire(path string) (api, error) {
 	environment.Lock()
 	defer environment.Unlock()
 	if environment.users > 0 && environment.path != path {
-		return fmt.Errorf("load onnx runtime from %s: this process has loaded %s already", path, environment.path)
+		return api{}, fmt.Errorf("load onnx runtime from %s: this process has loaded %s already", path, environment.path)
 	}
 	if environment.users == 0 {
 		if err := load(path); err != nil {
-			return err
+			return api{}, err
 		}
 		environment.path = path
 	}
 	environment.users++
-	return nil
+	return environment.api, nil
 }
 
 func load(path string) error {

@@ -61,12 +61,12 @@ func Open(ctx context.Context, path string, o Options) (*Runtime, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("open onnx runtime: %d threads: use 0 for one per core", o.Threads)
 	}
-	if err := acquire(path); err != nil {
+	a, err := acquire(path)
+	if err != nil {
 		return nil, err
 	}
 	r := &Runtime{options: o, path: path, device: "cpu"}
-	err := r.choose(ctx)
-	if err != nil {
+	if err := r.choose(ctx, a); err != nil {
 		return nil, errors.Join(fmt.Errorf("open onnx runtime: %w", err), release())
 	}
 	return r, nil
@@ -104,11 +104,7 @@ func (r *Runtime) Close() error {
 var errClosed = errors.New("it is closed")
 
 // choose takes the GPU where one is asked for and a graph runs on it, else the CPU.
-func (r *Runtime) choose(ctx context.Context) (err error) {
-	a, err := apiOf(r.path)
-	if err != nil {
-		return err
-	}
+func (r *Runtime) choose(ctx context.Context, a api) (err error) {
 	if r.options.Device != "cpu" {
 		if r.fallback = r.useCUDA(ctx, a); r.fallback == nil {
 			return nil
