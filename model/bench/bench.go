@@ -230,5 +230,5 @@ of matrix products and attention, and nothing else. The bandwidth is that of rea
 bytes as a token needs, with the same threads, in each round; its share counts the weights
 of decoder and head and the keys and values, once for each token. Load is opening the model
 from a file in the page cache; start-up is load and the first clip; peak memory is that of
-both, mapped weights counted; over the weights it is without the program's own. Ratios are taken round by round: medians, with the distance of
-the extremes as spread.`
+both, mapped weights counted; over the weights it is without the program's own. Ratios are
+taken round by round: medians, with the distance of the extremes as spread.`
