@@ -57,7 +57,7 @@ func runOne(t *testing.T, b []byte, xs []float32) []float32 {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	x, err := runtime.Floats(xs, int64(len(xs)))
+	x, err := runtime.Wrap(xs, int64(len(xs)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,11 +99,11 @@ func (w *walk) run(ctx context.Context, from, to int) error {
 		ids[i], positions[i], rows[i] = p.token, int64(w.prompt+p.depth), int64(i)
 	}
 	out, err := w.of.run(ctx, w.of.step, []tensor{
-		{ints: ids, shape: []int64{1, int64(n)}},
-		{ints: positions, shape: []int64{1, int64(n)}},
-		{floats: w.mask(from, to), shape: []int64{1, 1, int64(n), int64(before + n)}},
-		{ints: rows, shape: []int64{int64(n)}},
-		{ints: []int64{0}, shape: []int64{1}},
+		{ids, []int64{1, int64(n)}},
+		{positions, []int64{1, int64(n)}},
+		{w.mask(from, to), []int64{1, 1, int64(n), int64(before + n)}},
+		{rows, []int64{int64(n)}},
+		{[]int64{0}, []int64{1}},
 	}, slices.Concat(w.prefix.images, w.past)...)
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func (m *Model) columns(v Value, columns []int) (Value, error) {
 			kept = append(kept, data[(head*all+c)*d:][:d]...)
 		}
 	}
-	return m.runtime.Floats(kept, 1, shape[1], int64(len(columns)), shape[3])
+	return m.runtime.Wrap(kept, 1, shape[1], int64(len(columns)), shape[3])
 }
 
 // normalise sorts scores and makes the probabilities sum to 1.

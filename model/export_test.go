@@ -41,5 +41,6 @@ func (m *Model) StepLogits(ctx context.Context, p *Prefix, ids, tokens []int64) 
 
 // Blank are features of so many image tokens that show nothing.
 func (m *Model) Blank(tokens int) *Features {
-	return &Features{of: m, tokens: tokens, data: make([]float32, tokens*m.width())}
+	n := tokens * m.width()
+	return &Features{of: m, tokens: tokens, floats: make([]float32, n), halves: make([]uint16, n)}
 }

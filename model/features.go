@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
+	"github.com/captiond/captiond/model/float16"
 	"github.com/captiond/captiond/model/graph"
 	"github.com/captiond/captiond/model/pixels"
 )
 
 // Features are what the image encoder makes of one picture: a vector for the whole and
 // one for each patch. They never change and may be shared by windows and goroutines;
-// they are ordinary memory (605 kB at git-base's shape) and need no closing.
+// they are ordinary memory (605 kB at git-base's shape, half of that in float16) and need no
+// closing.
 type Features struct {
 	of     *Model
 	tokens int
-	data   []float32 // [tokens, width]
+	floats []float32 // [tokens, width]
+	halves []uint16  // the same in float16, instead
 }
 
 // encodeBatch is how many pictures go through the encoder in one run. On a CPU larger
@@ -86,22 +90,26 @@ func (m *Model) encode(ctx context.Context, imgs []*image.RGBA, view pixels.View
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	each := 3 * size.X * size.Y
-	data := m.pictures.borrow(len(imgs) * each)
-	defer m.pictures.giveBack(data)
-	sideBySide(len(imgs), each, func(i int) {
-		m.transform.Apply(data[i*each:(i+1)*each], imgs[i], view)
-	})
+	data, giveBack := m.prepare(imgs, view, 3*size.X*size.Y)
+	defer giveBack()
 	tokens := 1 + rows*columns
 	out, err := m.run(ctx, m.encoder, []tensor{
-		{floats: data, shape: []int64{int64(len(imgs)), 3, int64(size.Y), int64(size.X)}},
-		{floats: m.positionsFor(rows, columns), shape: []int64{int64(tokens), int64(m.width())}},
+		{data, []int64{int64(len(imgs)), 3, int64(size.Y), int64(size.X)}},
+		{m.positionsFor(rows, columns), []int64{int64(tokens), int64(m.width())}},
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll(out)
-	return m.split(out[0].Float32(), len(imgs), tokens)
+	return m.split(out[0], len(imgs), tokens)
+}
+
+// prepare lends memory with the numbers of pictures in it, so many of each.
+func (m *Model) prepare(imgs []*image.RGBA, view pixels.View, each int) (data any, giveBack func()) {
+	if m.precision == graph.Float16 {
+		return lend(&m.halves.pictures, len(imgs), each, func(to []uint16, i int) { m.transform.ApplyHalf(to, imgs[i], view) })
+	}
+	return lend(&m.floats.pictures, len(imgs), each, func(to []float32, i int) { m.transform.Apply(to, imgs[i], view) })
 }
 
 // positionsFor is the position table for a grid of patches.
@@ -109,37 +117,58 @@ func (m *Model) positionsFor(rows, columns int) []float32 {
 	return pixels.InterpolatePositions(m.positions, m.width(), rows, columns)
 }
 
-// split copies the encoder's output apart. Were each picture's part of the output handed out
-// instead, the whole would stay in memory as long as one of them is remembered.
-func (m *Model) split(data []float32, n, tokens int) ([]*Features, error) {
-	each := tokens * m.width()
-	if len(data) != n*each {
+// split copies the encoder's output, [n, tokens, width], apart. Were each picture's part of it
+// handed out instead, the whole would stay in memory as long as one of them is remembered.
+func (m *Model) split(out Value, n, tokens int) ([]*Features, error) {
+	if !slices.Equal(out.Shape(), []int64{int64(n), int64(tokens), int64(m.width())}) {
 		return nil, errors.New("the encoder gave another number of features than the picture has patches")
 	}
 	features := make([]*Features, n)
-	sideBySide(n, each, func(i int) {
-		features[i] = &Features{of: m, tokens: tokens, data: append([]float32(nil), data[i*each:(i+1)*each]...)}
+	sideBySide(n, tokens*m.width(), func(i int) {
+		f := &Features{of: m, tokens: tokens}
+		if m.precision == graph.Float16 {
+			f.halves = part(out.Half(), n, i)
+		} else {
+			f.floats = part(out.Float32(), n, i)
+		}
+		features[i] = f
 	})
 	return features, nil
 }
 
+// part is a copy of part i of n.
+func part[T number](data []T, n, i int) []T {
+	each := len(data) / n
+	return append([]T(nil), data[i*each:(i+1)*each]...)
+}
+
 // Vectors are the numbers, [tokens, width], a vector for the whole picture first. They must
 // not be changed.
-func (f *Features) Vectors() []float32 { return f.data }
+func (f *Features) Vectors() []float32 {
+	if f.halves == nil {
+		return f.floats
+	}
+	floats := make([]float32, len(f.halves))
+	for i, h := range f.halves {
+		floats[i] = float16.Float32(h)
+	}
+	return floats
+}
 
 // Bytes is the memory that the features take.
-func (f *Features) Bytes() int64 { return int64(4 * len(f.data)) }
+func (f *Features) Bytes() int64 { return int64(4*len(f.floats) + 2*len(f.halves)) }
 
 // Distance is how differently two pictures of the same model, seen at the same size, look to
 // it: the length of the difference over the length of the longer, 0 where they are the same,
 // at most 2.
 func (f *Features) Distance(g *Features) float64 {
-	if len(f.data) != len(g.data) {
+	x, y := f.Vectors(), g.Vectors()
+	if len(x) != len(y) {
 		return 2
 	}
 	var difference, ours, theirs float64
-	for i, a := range f.data {
-		b := g.data[i]
+	for i, a := range x {
+		b := y[i]
 		d := float64(a - b)
 		difference += d * d
 		ours += float64(a) * float64(a)

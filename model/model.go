@@ -30,7 +30,8 @@ type Model struct {
 	runtime               Runtime
 	encoder, prefix, step Session
 	exp                   *exponential
-	pictures, windows     buffers // of the encoder's and the prefix graph's inputs
+	floats                inputs[float32]
+	halves                inputs[uint16] // of a model in float16
 }
 
 // parts is what a model takes from its checkpoint.
@@ -76,17 +77,18 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 		build   func(graph.Sizes, graph.Weights, graph.Precision) ([]byte, error)
 		session *Session
 		brief   bool
+		read    int // of the outputs
 	}{
-		{"encoder", graph.Encoder, &m.encoder, eight},
-		{"prefix", graph.Prefix, &m.prefix, eight},
-		{"step", graph.Step, &m.step, shared},
+		{"encoder", graph.Encoder, &m.encoder, eight, 1},
+		{"prefix", graph.Prefix, &m.prefix, eight, 0},
+		{"step", graph.Step, &m.step, shared, 1},
 	} {
 		g.Go(func() error {
 			b, err := part.build(p.sizes, p.weights, p.precision)
 			if err != nil {
 				return fmt.Errorf("build %s: %w", part.name, err)
 			}
-			s, err := rt.NewSession(Graph{ONNX: b, Folder: p.folder, Brief: part.brief})
+			s, err := rt.NewSession(Graph{ONNX: b, Folder: p.folder, Brief: part.brief, Read: part.read})
 			if err != nil {
 				return fmt.Errorf("load %s: %w", part.name, err)
 			}
@@ -143,7 +145,7 @@ func (m *Model) run(ctx context.Context, s Session, own []tensor, others ...Valu
 		}
 	}()
 	for _, t := range own {
-		v, err := t.value(m.runtime)
+		v, err := m.runtime.Wrap(t.data, t.shape...)
 		if err != nil {
 			return nil, err
 		}
@@ -152,18 +154,10 @@ func (m *Model) run(ctx context.Context, s Session, own []tensor, others ...Valu
 	return s.Run(ctx, append(inputs, others...)...)
 }
 
-// tensor is the data of an input: floats, or ints where floats is nil.
+// tensor is an input: what a Runtime wraps, and its shape.
 type tensor struct {
-	floats []float32
-	ints   []int64
-	shape  []int64
-}
-
-func (t tensor) value(r Runtime) (Value, error) {
-	if t.floats != nil {
-		return r.Floats(t.floats, t.shape...)
-	}
-	return r.Ints(t.ints, t.shape...)
+	data  any
+	shape []int64
 }
 
 func closeAll(values []Value) {

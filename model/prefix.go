@@ -84,20 +84,20 @@ func (m *Model) look(ctx context.Context, windows [][]*Features, temporal []floa
 
 func (m *Model) lookTogether(ctx context.Context, windows [][]*Features, temporal []float32) ([]Value, error) {
 	n, frames, width := int64(len(windows)), int64(len(windows[0])), int64(m.width())
-	fs := slices.Concat(windows...)
-	data := m.windows.borrow(len(fs) * len(fs[0].data))
-	defer m.windows.giveBack(data)
-	join(data, fs)
+	data, giveBack := m.join(slices.Concat(windows...))
+	defer giveBack()
 	return m.run(ctx, m.prefix, []tensor{
-		{floats: data, shape: []int64{n, frames, int64(windows[0][0].tokens), width}},
-		{floats: temporal, shape: []int64{frames, width}},
+		{data, []int64{n, frames, int64(windows[0][0].tokens), width}},
+		{temporal, []int64{frames, width}},
 	})
 }
 
-// join copies features of one size to data, one after the other.
-func join(data []float32, fs []*Features) {
-	each := len(fs[0].data)
-	sideBySide(len(fs), each, func(i int) { copy(data[i*each:], fs[i].data) })
+// join lends memory with features of one size in it, one after the other.
+func (m *Model) join(fs []*Features) (data any, giveBack func()) {
+	if m.precision == graph.Float16 {
+		return lend(&m.halves.windows, len(fs), len(fs[0].halves), func(to []uint16, i int) { copy(to, fs[i].halves) })
+	}
+	return lend(&m.floats.windows, len(fs), len(fs[0].floats), func(to []float32, i int) { copy(to, fs[i].floats) })
 }
 
 // stack copies tensors [1, ...] of several windows into tensors [W, ...].
@@ -108,7 +108,7 @@ func (m *Model) stack(windows [][]Value) (stacked []Value, err error) {
 			data = append(data, images[i].Float32()...)
 		}
 		shape := append([]int64{int64(len(windows))}, first.Shape()[1:]...)
-		v, err := m.runtime.Floats(data, shape...)
+		v, err := m.runtime.Wrap(data, shape...)
 		if err != nil {
 			closeAll(stacked)
 			return nil, err

@@ -56,7 +56,7 @@ func (m *Model) start(ctx context.Context, p *Prefix, prompts []prompt) (*rows, 
 	r.place()
 	text := m.sizes.Text
 	for range 2 * text.Layers {
-		v, err := m.runtime.Floats([]float32{}, int64(r.slots), text.Heads, 0, text.Hidden/text.Heads)
+		v, err := m.runtime.Wrap([]float32{}, int64(r.slots), text.Heads, 0, text.Hidden/text.Heads)
 		if err != nil {
 			closeAll(r.past)
 			return nil, err
@@ -114,11 +114,11 @@ func (r *rows) run(ctx context.Context, tokens [][]int64, parents []int64) (*row
 	}
 	rows, columns := int64(n), int64(length)
 	out, err := r.model.run(ctx, r.model.step, []tensor{
-		{ints: ids, shape: []int64{rows, columns}},
-		{ints: positions, shape: []int64{rows, columns}},
-		{floats: next.mask(r.columns), shape: []int64{rows, 1, columns, int64(next.columns)}},
-		{ints: last, shape: []int64{int64(len(last))}},
-		{ints: from, shape: []int64{rows}},
+		{ids, []int64{rows, columns}},
+		{positions, []int64{rows, columns}},
+		{next.mask(r.columns), []int64{rows, 1, columns, int64(next.columns)}},
+		{last, []int64{int64(len(last))}},
+		{from, []int64{rows}},
 	}, append(append([]Value(nil), r.prefix.images...), r.past...)...)
 	if err != nil {
 		return nil, err

@@ -7,9 +7,10 @@ import "context"
 // Runs may read it.
 type Value interface {
 	Shape() []int64
-	// Float32 is the tensor's data on the host, valid until Close. It panics for
-	// other element types.
+	// Float32 and Half are the tensor's data on the host, valid until Close; Half are the
+	// bits of float16. They panic for other element types.
 	Float32() []float32
+	Half() []uint16
 	Close()
 }
 
@@ -28,6 +29,9 @@ type Graph struct {
 	// Brief says that its operators take microseconds, so that threads had better wait for
 	// each other actively than sleep.
 	Brief bool
+	// Read is how many of its outputs, the first ones, are for the host: a device copies
+	// them there at once.
+	Read int
 }
 
 // Runtime makes sessions and the values they read. It is implemented by model/ort.
@@ -35,7 +39,7 @@ type Runtime interface {
 	// Device is what sessions run on, such as "cpu".
 	Device() string
 	NewSession(g Graph) (Session, error)
-	// Floats and Ints wrap data without copying it: it must not change until Close.
-	Floats(data []float32, shape ...int64) (Value, error)
-	Ints(data []int64, shape ...int64) (Value, error)
+	// Wrap makes a tensor of data, a []float32, []int64 or, for float16, []uint16, without
+	// copying it: it must not change until Close.
+	Wrap(data any, shape ...int64) (Value, error)
 }

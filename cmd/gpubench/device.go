@@ -110,7 +110,7 @@ func onDevice(ctx context.Context, rt model.Runtime, data []float32, kind onnx.T
 		return nil, err
 	}
 	defer s.Close()
-	host, err := rt.Floats(data, n, n)
+	host, err := rt.Wrap(data, n, n)
 	if err != nil {
 		return nil, err
 	}

@@ -30,19 +30,28 @@ func TestMeasures(t *testing.T) {
 	t.Parallel()
 	args := []string{
 		"-library", library(t), "-device", "cpu", "-threads", "1", "-shapes", "tiny", "-precisions", "float32,int8,float16",
-		"-batches", "1,3", "-tokens", "4", "-rounds", "2", "-matmul", "64", "-peak", "1", "-weights", t.TempDir(),
+		"-batches", "1,3", "-tokens", "4", "-rounds", "2", "-scenes", "3", "-matmul", "64", "-peak", "1", "-weights", t.TempDir(),
 	}
 	var out bytes.Buffer
 	if err := run(t.Context(), append(args, "-o", "json"), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 3 {
-		t.Fatalf("%d lines, want one for each precision: %s", len(lines), &out)
+	if len(lines) != 6 {
+		t.Fatalf("%d lines, want two for each precision: %s", len(lines), &out)
+	}
+	for i, precision := range []string{"float32", "int8", "float16"} {
+		var p parity
+		if err := json.Unmarshal([]byte(lines[i]), &p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Precision != precision || p.Device != "cpu" || p.Windows != 3 || p.Equal != 3 || p.Right != 3 || (p.Logits == 0) != (i == 0) {
+			t.Errorf("%+v", p)
+		}
 	}
 	for i, precision := range []string{"float32", "int8", "float16"} {
 		var r report
-		if err := json.Unmarshal([]byte(lines[i]), &r); err != nil {
+		if err := json.Unmarshal([]byte(lines[3+i]), &r); err != nil {
 			t.Fatal(err)
 		}
 		if r.Shape != "tiny" || r.Precision != precision || r.Device != "cpu" || r.MatmulTFLOPS <= 0 || len(r.Batches) != 2 {
@@ -55,10 +64,10 @@ func TestMeasures(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if err := run(t.Context(), append(args, "-matmul", "0"), &out, io.Discard); err != nil {
+	if err := run(t.Context(), append(args, "-matmul", "0", "-scenes", "1"), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Method: ", "git-tiny, float16, 4 tokens on cpu", "captions/s"} {
+	for _, want := range []string{"Method: ", "demo in float16 on cpu beside float32 on the cpu: 1 of 1 captions", "git-tiny, float16, 4 tokens on cpu", "captions/s"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text has no %q: %s", want, &out)
 		}

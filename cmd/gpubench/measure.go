@@ -129,11 +129,11 @@ func (o options) batch(ctx context.Context, m *model.Model, s *square, n int) (b
 			return b, err
 		}
 	}
-	rate, err := o.throughput(ctx, w)
+	b = sum(rounds, n)
+	rate, err := o.throughput(ctx, w, b.Seconds)
 	if err != nil {
 		return b, err
 	}
-	b = sum(rounds, n)
 	b.CaptionsPerSecond, b.Streams = rate, rate*period
 	count := bench.Count(m.Sizes(), frames, w.tokens)
 	b.share(count.Encoder+count.Prefix, s.rate(), o.peak)
@@ -152,33 +152,60 @@ func (b *batch) share(work, matmul, peak float64) {
 	}
 }
 
-// throughput is the captions a second of all workers side by side. The clock starts for all
-// of them when each has done a round.
-func (o options) throughput(ctx context.Context, w *work) (float64, error) {
+// throughput is the captions a second of all workers side by side, of whom each begins a part
+// of a round, which takes one alone so many seconds, after the one before: together they would
+// all encode first and then all leave the device alone. The clock runs from when as many rounds
+// are done as there are workers until each has done as many more as are asked for, on average.
+func (o options) throughput(ctx context.Context, w *work, alone float64) (float64, error) {
+	done := newFinish(o.workers * (1 + o.rounds))
 	g, ctx := errgroup.WithContext(ctx)
-	start := make(chan struct{})
-	var ready sync.WaitGroup
-	for range o.workers {
-		ready.Add(1)
+	for i := range o.workers {
 		g.Go(func() error {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			_, err := w.round(ctx)
-			ready.Done()
-			<-start
-			for i := 0; i < o.rounds && err == nil; i++ {
-				_, err = w.round(ctx)
+			late := time.NewTimer(time.Duration(alone * float64(i) / float64(o.workers) * float64(time.Second)))
+			defer late.Stop()
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-late.C:
 			}
-			return err
+			for !done.reached() {
+				if _, err := w.round(ctx); err != nil {
+					return err
+				}
+				done.add()
+			}
+			return nil
 		})
 	}
-	ready.Wait()
-	begun := time.Now()
-	close(start)
 	if err := g.Wait(); err != nil {
 		return 0, err
 	}
-	return float64(o.workers*o.rounds*w.windows) / time.Since(begun).Seconds(), nil
+	took := done.at[len(done.at)-1].Sub(done.at[o.workers-1])
+	return float64(o.workers*o.rounds*w.windows) / took.Seconds(), nil
+}
+
+// finish are the times at which rounds were done, of as many as it has room for.
+type finish struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func newFinish(rounds int) *finish { return &finish{at: make([]time.Time, 0, rounds)} }
+
+func (f *finish) add() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.at) < cap(f.at) {
+		f.at = append(f.at, time.Now())
+	}
+}
+
+func (f *finish) reached() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.at) == cap(f.at)
 }
 
 // sum takes the medians of rounds with n windows.

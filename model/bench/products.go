@@ -22,7 +22,7 @@ func newProducts(rt model.Runtime, m *model.Model, rows int64, runs int) (_ *pro
 	for i := range data {
 		data[i] = float32(i%17) / 17
 	}
-	if p.rows, err = rt.Floats(data, rows, v.Hidden); err != nil {
+	if p.rows, err = rt.Wrap(data, rows, v.Hidden); err != nil {
 		return nil, fmt.Errorf("make rows: %w", err)
 	}
 	if p.session, err = m.Products(); err != nil {

@@ -10,16 +10,18 @@ const vision = "git.image_encoder.vision_model."
 
 // Encoder is the vision transformer (CLIP's, pre-LN).
 //
-//	in   pixels [n, C, H, W] float32; positions [N, V] float32, N = H/P * W/P + 1,
-//	     the checkpoint's position table or what interpolation made of it
-//	out  features [n, N, V] float32, after post_layernorm
+//	in   pixels [n, C, H, W]; positions [N, V] float32, N = H/P * W/P + 1, the checkpoint's
+//	     position table or what interpolation made of it
+//	out  features [n, N, V], after post_layernorm
+//
+// Pixels and features are float16 in that precision, else float32.
 func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("encoder", w, p)
 	if p == Int8 {
 		b.linear = b.linearInt8
 	}
 	v := s.Vision
-	pixels := b.enter(b.Input("pixels", onnx.Float32, -1, s.Channels, -1, -1))
+	pixels := b.Input("pixels", b.kind, -1, s.Channels, -1, -1)
 	positions := b.enter(b.Input("positions", onnx.Float32, -1, v.Hidden))
 	frames := b.dim(pixels, 0)
 	tokens := b.concat(0, frames, b.Ints(-1, v.Hidden)) // the shape [n, N, V]
@@ -38,7 +40,7 @@ func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
 		h, x = b.addNorm(a, x, layer+"layer_norm2", v)
 		h, x = b.addNorm(b.mlp(h, layer+"mlp.fc1", layer+"mlp.fc2", v), x, next, v)
 	}
-	b.Output(b.leave(b.Op("Reshape", []string{h, tokens})), onnx.Float32, -1, -1, v.Hidden)
+	b.Output(b.Op("Reshape", []string{h, tokens}), b.kind, -1, -1, v.Hidden)
 	return b.bytes()
 }
 

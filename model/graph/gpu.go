@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"encoding/binary"
 	"math"
 
+	"github.com/captiond/captiond/model/float16"
 	"github.com/captiond/captiond/model/onnx"
 )
 
@@ -17,6 +19,15 @@ import (
 //
 // Graphs of other precisions are for CPUs, and take the other way wherever this is asked.
 func (b *builder) gpu() bool { return b.kind == onnx.Float16 }
+
+// halfBytes are floats as little-endian binary16.
+func halfBytes(values []float32) []byte {
+	b := make([]byte, 0, 2*len(values))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint16(b, float16.Of(v))
+	}
+	return b
+}
 
 // owed is what a linear layer makes, and the name of the bias that is still to be added to
 // it: "" for none.

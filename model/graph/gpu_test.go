@@ -15,6 +15,7 @@ import (
 
 	"github.com/captiond/captiond/model"
 	"github.com/captiond/captiond/model/checkpoint"
+	"github.com/captiond/captiond/model/float16"
 	"github.com/captiond/captiond/model/graph"
 	"github.com/captiond/captiond/model/onnx"
 	"github.com/captiond/captiond/model/ort"
@@ -134,9 +135,9 @@ func results(t *testing.T, activation string, p graph.Precision, prefix, step pa
 	s := sizes(activation)
 	f := feed{t}
 	encoder := f.session(graph.Encoder(s, prefix, p))
-	features := f.run(encoder, f.noise(2, 3, 3*patch+1, 2*patch+3), f.noise(7, hidden))[0]
+	features := f.run(encoder, f.pictures(p, 2, 3, 3*patch+1, 2*patch+3), f.noise(7, hidden))[0]
 
-	image := f.run(f.session(graph.Prefix(s, prefix, p)), f.noise(2, 2, 7, hidden), f.noise(2, hidden))
+	image := f.run(f.session(graph.Prefix(s, prefix, p)), f.pictures(p, 2, 2, 7, hidden), f.noise(2, hidden))
 	past := slices.Repeat([]model.Value{f.noise(4, heads, 0, hidden/heads)}, 2*layers)
 	decoder := f.session(graph.Step(s, step, p))
 	never := float32(math.Inf(-1))
@@ -150,7 +151,18 @@ func results(t *testing.T, activation string, p graph.Precision, prefix, step pa
 		f.floats(make([]float32, 16), 4, 1, 1, 4), f.ints([]int64{0, 1, 2, 3}, 4), f.ints([]int64{1, 0, 3, 3}, 4),
 	}, image, first[1:])...)
 	logits := slices.Concat(first[0].Float32(), second[0].Float32())
-	return map[string][]float32{"features": slices.Clone(features.Float32()), "logits": logits}
+	return map[string][]float32{"features": numbers(features, p), "logits": logits}
+}
+
+// numbers are what a value holds that is in the precision of the model.
+func numbers(v model.Value, p graph.Precision) (floats []float32) {
+	if p != graph.Float16 {
+		return slices.Clone(v.Float32())
+	}
+	for _, h := range v.Half() {
+		floats = append(floats, float16.Float32(h))
+	}
+	return floats
 }
 
 // distances are the lengths of the differences over the lengths.
@@ -203,12 +215,25 @@ func (f feed) noise(dims ...int64) model.Value {
 	return f.floats(noise("input", n), dims...)
 }
 
+// pictures are noise in the precision of the model, as pictures and features are.
+func (f feed) pictures(p graph.Precision, dims ...int64) model.Value {
+	v := f.noise(dims...)
+	if p != graph.Float16 {
+		return v
+	}
+	var halves []uint16
+	for _, number := range v.Float32() {
+		halves = append(halves, float16.Of(number))
+	}
+	return f.value(runtime.Wrap(halves, dims...))
+}
+
 func (f feed) floats(data []float32, dims ...int64) model.Value {
-	return f.value(runtime.Floats(data, dims...))
+	return f.value(runtime.Wrap(data, dims...))
 }
 
 func (f feed) ints(data []int64, dims ...int64) model.Value {
-	return f.value(runtime.Ints(data, dims...))
+	return f.value(runtime.Wrap(data, dims...))
 }
 
 func (f feed) value(v model.Value, err error) model.Value {

@@ -9,8 +9,8 @@ import (
 // Prefix is what the text decoder does with image tokens, which see each other and
 // never text, for W windows at once. Of its last layer only keys and values are needed.
 //
-//	in   features [W, F, N, V] float32; temporal [F, V] float32, the temporal embeddings,
-//	     or zeros where the checkpoint has none
+//	in   features [W, F, N, V] as Encoder makes them; temporal [F, V] float32, the temporal
+//	     embeddings, or zeros where the checkpoint has none
 //	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N, float16
 //	     in that precision and without their biases, which Step makes up for, else float32.
 //	     Keys lie as the step multiplies them.
@@ -20,7 +20,7 @@ func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 		b.linear = b.linearInt8
 	}
 	v, t := s.Vision, s.Text
-	features := b.enter(b.Input("features", onnx.Float32, -1, -1, -1, v.Hidden))
+	features := b.Input("features", b.kind, -1, -1, -1, v.Hidden)
 	temporal := b.enter(b.Input("temporal", onnx.Float32, -1, v.Hidden))
 	heads := b.concat(0, b.dim(features, 0), b.Ints(-1, t.Heads, t.head())) // the shape [W, S, h, d]
 	x := b.Op("Add", []string{features, b.Op("Unsqueeze", []string{temporal, b.Ints(1)})})

@@ -33,7 +33,7 @@ func BenchmarkRun(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			x, err := r.Floats(make([]float32, elements), elements)
+			x, err := r.Wrap(make([]float32, elements), elements)
 			if err != nil {
 				b.Fatal(err)
 			}

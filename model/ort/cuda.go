@@ -46,7 +46,7 @@ func (r *Runtime) useCUDA(ctx context.Context, a api) (err error) {
 		return fmt.Errorf("this ONNX Runtime is built for the cpu alone: no %s is beside it; `make deps-gpu` fetches a build for gpus", cudaProvider)
 	}
 	preload(folder)
-	if r.memory, err = a.memory("Cuda"); err != nil {
+	if r.memory, err = a.memory("CudaPinned", "Cuda"); err != nil {
 		return err
 	}
 	r.device = "cuda"
@@ -57,12 +57,14 @@ func (r *Runtime) useCUDA(ctx context.Context, a api) (err error) {
 	return nil
 }
 
-// try adds 1 to 1 on the GPU, hands the sum to a second run and reads what comes out.
+// try adds 1 to 1 on the GPU, hands the sum to a second run and reads what comes out, both
+// ways.
 func (r *Runtime) try(ctx context.Context) error {
 	g := onnx.New("try", 17)
 	x := g.Input("x", onnx.Float32, 1)
+	g.Output(g.Op("Mul", []string{x, x}), onnx.Float32, 1)
 	g.Output(g.Op("Add", []string{x, x}), onnx.Float32, 1)
-	s, err := r.NewSession(model.Graph{ONNX: g.Bytes()})
+	s, err := r.NewSession(model.Graph{ONNX: g.Bytes(), Read: 1})
 	if err != nil {
 		return err
 	}
@@ -70,27 +72,33 @@ func (r *Runtime) try(ctx context.Context) error {
 	if r.memory.download, err = cudaDownload(); err != nil {
 		return err
 	}
-	one, err := r.Floats([]float32{1}, 1)
+	one, err := r.Wrap([]float32{1}, 1)
 	if err != nil {
 		return err
 	}
 	defer one.Close()
-	two, err := s.Run(ctx, one)
+	first, err := s.Run(ctx, one)
 	if err != nil {
 		return err
 	}
-	defer two[0].Close()
-	four, err := s.Run(ctx, two[0])
+	defer closeAll(first)
+	second, err := s.Run(ctx, first[1])
 	if err != nil {
 		return err
 	}
-	defer four[0].Close()
-	var got [1]float32
-	if err := r.memory.download(got[:], four[0].(*value).data); err != nil {
+	defer closeAll(second)
+	var sum [1]float32
+	if err := r.memory.download(sum[:], second[1].(*value).data); err != nil {
 		return err
 	}
-	if got[0] != 4 {
-		return fmt.Errorf("the gpu computes 2 + 2 as %v", got[0])
+	if product := second[0].Float32()[0]; product != 4 || sum[0] != 4 {
+		return fmt.Errorf("the gpu computes 2 * 2 as %v and 2 + 2 as %v", product, sum[0])
 	}
 	return nil
+}
+
+func closeAll(values []model.Value) {
+	for _, v := range values {
+		v.Close()
+	}
 }

@@ -112,6 +112,6 @@ func (r *Runtime) choose(ctx context.Context, a api) (err error) {
 		r.options.Logger.Info("model runs on the cpu", "device", r.options.Device, "reason", r.fallback)
 	}
 	r.device = "cpu"
-	r.memory, err = a.memory("Cpu")
+	r.memory, err = a.memory("Cpu", "Cpu")
 	return err
 }

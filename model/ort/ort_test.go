@@ -62,7 +62,13 @@ func product(n int, size int64) []byte {
 
 func newSession(t *testing.T, r *Runtime, graph []byte) model.Session {
 	t.Helper()
-	s, err := r.NewSession(model.Graph{ONNX: graph})
+	return newSessionRead(t, r, graph, 0)
+}
+
+// newSessionRead is a session of whose outputs the host reads some.
+func newSessionRead(t *testing.T, r *Runtime, graph []byte, read int) model.Session {
+	t.Helper()
+	s, err := r.NewSession(model.Graph{ONNX: graph, Read: read})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +82,7 @@ func newSession(t *testing.T, r *Runtime, graph []byte) model.Session {
 
 func floats(t *testing.T, r *Runtime, data []float32, shape ...int64) model.Value {
 	t.Helper()
-	v, err := r.Floats(data, shape...)
+	v, err := r.Wrap(data, shape...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +198,7 @@ func TestBadUse(t *testing.T) {
 	if err := errors.Join(closed.Close(), closed.Close()); err != nil {
 		t.Error(err)
 	}
-	gone, err := r.Floats([]float32{1, 2, 3, 4}, 2, 2)
+	gone, err := r.Wrap([]float32{1, 2, 3, 4}, 2, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +208,7 @@ func TestBadUse(t *testing.T) {
 		_, err := s.Run(t.Context(), in...)
 		return err
 	}
-	_, short := r.Floats([]float32{1}, 2, 2)
+	_, short := r.Wrap([]float32{1}, 2, 2)
 	_, graph := r.NewSession(model.Graph{ONNX: []byte("not a graph")})
 	_, missing := r.NewSession(model.Graph{ONNX: missingWeights(), Folder: t.TempDir()})
 	for name, c := range map[string]struct {
@@ -235,7 +241,7 @@ func missingWeights() []byte {
 func TestFloat32PanicsOnOtherTypes(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu"})
-	v, err := r.Ints([]int64{1}, 1)
+	v, err := r.Wrap([]int64{1}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

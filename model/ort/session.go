@@ -19,6 +19,7 @@ type session struct {
 	mu      sync.RWMutex // held for reading by Run, for writing by Close
 	native  *native.DynamicAdvancedSession
 	bound   *bound // to be run
+	read    int    // of the outputs, by the host
 }
 
 // NewSession loads a graph. The weights' file is mapped, not read: it must not change
@@ -41,7 +42,7 @@ func (r *Runtime) NewSession(g model.Graph) (model.Session, error) {
 		return nil, fmt.Errorf("load graph: %w", failure(err))
 	}
 	r.live.Add(1)
-	return &session{runtime: r, inputs: len(inputs), native: s, bound: r.memory.bind(s, inputs, outputs)}, nil
+	return &session{runtime: r, inputs: len(inputs), native: s, bound: r.memory.bind(s, inputs, outputs, g.Read), read: g.Read}, nil
 }
 
 // sessionOptions are the library's options for one session. Free them with Destroy.
@@ -101,8 +102,8 @@ func (r *Runtime) entries(g model.Graph) map[string]string {
 	return e
 }
 
-// Run computes the outputs, which stay where they are computed: the next Run takes them as
-// inputs without a copy. A cancelled context ends it between two operators.
+// Run computes the outputs, which stay where they are computed, but for those that the host
+// reads: the next Run takes them as inputs without a copy. A cancelled context ends it between two operators.
 func (s *session) Run(ctx context.Context, inputs ...model.Value) ([]model.Value, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -115,7 +116,7 @@ func (s *session) Run(ctx context.Context, inputs ...model.Value) ([]model.Value
 	if err != nil {
 		return nil, fmt.Errorf("run graph: %w", err)
 	}
-	values, err := s.runtime.wrap(out)
+	values, err := s.runtime.wrap(out, s.read)
 	if err != nil {
 		return nil, fmt.Errorf("run graph: %w", err)
 	}

@@ -152,7 +152,7 @@ OrtStatus *captiond_run(const captiond_session *s, OrtRunOptions *options, OrtVa
 	for (size_t i = 0; !failed && i < s->inputs; i++)
 		failed = api->BindInput(binding, s->names[i], inputs[i]);
 	for (size_t i = 0; !failed && i < s->outputs; i++)
-		failed = api->BindOutputToDevice(binding, s->names[s->inputs + i], s->memory);
+		failed = api->BindOutputToDevice(binding, s->names[s->inputs + i], i < s->read ? s->host : s->memory);
 	// Inputs are copied to a device on this thread's stream, which the run goes on with and
 	// waits for. SynchronizeBoundInputs and SynchronizeBoundOutputs would wait for the streams
 	// of all threads.

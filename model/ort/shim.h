@@ -15,12 +15,12 @@ typedef struct OrtValue OrtValue;
 typedef struct OrtMemoryInfo OrtMemoryInfo;
 
 // A session, the names of its inputs followed by those of its outputs, and the memory that
-// its outputs are left in.
+// its outputs are left in: the first ones, which the host reads, and the others.
 typedef struct {
 	const OrtApi *api;
 	OrtSession *session;
-	OrtMemoryInfo *memory;
-	size_t inputs, outputs;
+	OrtMemoryInfo *host, *memory;
+	size_t inputs, outputs, read;
 	char **names;
 } captiond_session;
 
@@ -44,8 +44,8 @@ const OrtApi *captiond_load(const char *path);
 OrtStatus *captiond_heap_lend(const OrtApi *api);
 OrtStatus *captiond_heap_return(const OrtApi *api);
 
-// captiond_memory makes the description of a device's own memory: "Cpu" or, for the first
-// GPU, "Cuda".
+// captiond_memory makes the description of a device's own memory, "Cpu" or, for the first
+// GPU, "Cuda", or of the host's that this GPU writes to, "CudaPinned".
 OrtStatus *captiond_memory(const OrtApi *api, const char *device, OrtMemoryInfo **memory);
 void captiond_release_memory(const OrtApi *api, OrtMemoryInfo *memory);
 

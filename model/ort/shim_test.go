@@ -2,6 +2,7 @@ package ort
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -44,6 +45,14 @@ func TestOutputsStayOnTheDevice(t *testing.T) {
 	if got := x.Float32(); got[3] != 2 || copies != 1 {
 		t.Errorf("an input reads %v, and %d copies were made, want 1", got, copies)
 	}
+	copied, err := newSessionRead(t, r, product(1, 2), 1).Run(t.Context(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied[0].Close()
+	if got := copied[0].Float32(); got[1] != 3 || copies != 1 {
+		t.Errorf("an output for the host reads %v, and %d copies were made, want 1", got, copies)
+	}
 	r.memory.download = func([]float32, unsafe.Pointer) error { return errors.New("cuda error 700") }
 	lost, err := s.Run(t.Context(), x)
 	if err != nil {
@@ -78,6 +87,25 @@ func TestOtherTypes(t *testing.T) {
 	defer out[0].Close()
 	if got := out[0].Float32(); got[0] != 1 || got[1] != 0.5 || got[2] < 0.99e-3 || got[2] > 1.01e-3 {
 		t.Errorf("float16 gave %v, want 1, 0.5 and 0.001", got)
+	}
+	if got := half[0].Half(); !slices.Equal(got[:2], []uint16{0x3c00, 0x3800}) {
+		t.Errorf("the bits are %#x, want those of 1 and 0.5 first", got)
+	}
+	own, err := r.Wrap([]uint16{0x4000, 0xc000, 0}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	if out, err = newSession(t, r, up.Bytes()).Run(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
+	defer out[0].Close()
+	if got := out[0].Float32(); !slices.Equal(got, []float32{2, -2, 0}) {
+		t.Errorf("wrapped bits are %v, want 2, -2 and 0", got)
+	}
+	if v, err := r.Wrap([]string{"2"}, 1); err == nil {
+		v.Close()
+		t.Error("a tensor was made of text")
 	}
 }
 

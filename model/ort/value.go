@@ -17,46 +17,56 @@ type value struct {
 	runtime *Runtime
 	handle  handle       // nil when closed
 	own     native.Value // of an input: holds the handle and the Go memory that it points at
+	host    bool         // data lies where the host reads it
 	floats  []float32    // on the host, as soon as they are there
 }
 
-// Floats wraps data, of which there is as much as the shape needs.
-func (r *Runtime) Floats(data []float32, shape ...int64) (model.Value, error) {
-	v, err := wrapSlice(r, data, shape)
-	if err != nil {
-		return nil, err
-	}
-	v.kind, v.floats = onnx.Float32, data
-	return v, nil
-}
-
-// Ints wraps data, of which there is as much as the shape needs.
-func (r *Runtime) Ints(data []int64, shape ...int64) (model.Value, error) {
-	v, err := wrapSlice(r, data, shape)
-	if err != nil {
-		return nil, err
-	}
-	v.kind = onnx.Int64
-	return v, nil
-}
-
-func wrapSlice[T float32 | int64](r *Runtime, data []T, shape []int64) (*value, error) {
-	if n := native.Shape(shape).FlattenedSize(); n != int64(len(data)) {
-		return nil, fmt.Errorf("make tensor: shape %v has %d elements, %d are given", shape, n, len(data))
-	}
+// Wrap makes a tensor of a []float32, []int64 or, for float16, []uint16, which has as many
+// elements as the shape needs.
+func (r *Runtime) Wrap(data any, shape ...int64) (v model.Value, err error) {
 	if r.closed.Load() {
 		return nil, fmt.Errorf("make tensor: %w", errClosed)
 	}
-	t, err := native.NewTensor(shape, data)
+	switch data := data.(type) {
+	case []float32:
+		v, err = wrapSlice(r, data, shape, onnx.Float32, native.NewTensor)
+	case []int64:
+		v, err = wrapSlice(r, data, shape, onnx.Int64, native.NewTensor)
+	case []uint16:
+		v, err = wrapSlice(r, data, shape, onnx.Float16, newHalves)
+	default:
+		err = fmt.Errorf("no tensor is made of a %T", data)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make tensor: %w", err)
 	}
-	r.live.Add(1)
-	return &value{runtime: r, handle: of(t), own: t, tensor: tensor{shape: t.GetShape()}}, nil
+	return v, nil
 }
 
-// wrap makes values of a run's outputs, all of them or none.
-func (r *Runtime) wrap(handles []handle) ([]model.Value, error) {
+// newHalves is a tensor of the bits of float16, for which Go has no type.
+func newHalves(shape native.Shape, data []uint16) (*native.CustomDataTensor, error) {
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 2*len(data))
+	return native.NewCustomDataTensor(shape, bytes, native.TensorElementDataTypeFloat16)
+}
+
+func wrapSlice[T float32 | int64 | uint16, V native.Value](
+	r *Runtime, data []T, shape []int64, kind onnx.Type, create func(native.Shape, []T) (V, error),
+) (model.Value, error) {
+	if n := native.Shape(shape).FlattenedSize(); n != int64(len(data)) {
+		return nil, fmt.Errorf("shape %v has %d elements, %d are given", shape, n, len(data))
+	}
+	t, err := create(shape, data)
+	if err != nil {
+		return nil, err
+	}
+	r.live.Add(1)
+	lies := tensor{shape: t.GetShape(), kind: kind, data: unsafe.Pointer(unsafe.SliceData(data))}
+	return &value{runtime: r, handle: of(t), own: t, host: true, tensor: lies}, nil
+}
+
+// wrap makes values of a run's outputs, all of them or none, of which the first lie where the
+// host reads them.
+func (r *Runtime) wrap(handles []handle, read int) ([]model.Value, error) {
 	values := make([]model.Value, len(handles))
 	for i, h := range handles {
 		t, err := r.memory.tensor(h)
@@ -66,7 +76,7 @@ func (r *Runtime) wrap(handles []handle) ([]model.Value, error) {
 			}
 			return nil, err
 		}
-		values[i] = &value{runtime: r, handle: h, tensor: t}
+		values[i] = &value{runtime: r, handle: h, tensor: t, host: i < read || r.memory.download == nil}
 	}
 	r.live.Add(int64(len(values)))
 	return values, nil
@@ -74,33 +84,45 @@ func (r *Runtime) wrap(handles []handle) ([]model.Value, error) {
 
 func (v *value) Shape() []int64 { return v.shape }
 
-// Float32 of an output is the library's own memory on the CPU, and a copy of it, made
-// once, where it lies on a GPU. It also panics when the GPU does not give the data out: it is
-// of no use to the process any more.
+// Float32 of an output is the library's own memory where it is the host's, and a copy of it,
+// made once, where it lies on a GPU. It also panics when the GPU does not give the data out: it
+// is of no use to the process any more.
 func (v *value) Float32() []float32 {
-	if v.handle == nil || v.kind != onnx.Float32 {
-		panic(fmt.Sprintf("ort: Float32 of a tensor that is closed or not float32 (type %d)", v.kind))
+	v.must(onnx.Float32)
+	if v.floats == nil && v.host {
+		v.floats = onHost[float32](v.tensor)
 	}
 	if v.floats == nil {
-		v.floats = v.runtime.floats(v.tensor)
+		v.floats = make([]float32, native.Shape(v.shape).FlattenedSize())
+		if err := v.runtime.memory.download(v.floats, v.data); err != nil {
+			panic(fmt.Sprintf("ort: copy from the gpu: %v", err))
+		}
 	}
 	return v.floats
 }
 
-// floats are the data of an output.
-func (r *Runtime) floats(t tensor) []float32 {
+// Half is as Float32, of what the host reads.
+func (v *value) Half() []uint16 {
+	v.must(onnx.Float16)
+	if !v.host {
+		panic("ort: Half of a tensor that was left on the gpu: count it in Graph.Read")
+	}
+	return onHost[uint16](v.tensor)
+}
+
+func (v *value) must(kind onnx.Type) {
+	if v.handle == nil || v.kind != kind {
+		panic(fmt.Sprintf("ort: a tensor is read as type %d that is closed or of type %d", kind, v.kind))
+	}
+}
+
+// onHost are the data of a tensor that lies there.
+func onHost[T any](t tensor) []T {
 	n := native.Shape(t.shape).FlattenedSize()
 	if n == 0 {
-		return []float32{}
+		return []T{}
 	}
-	if r.memory.download == nil {
-		return unsafe.Slice((*float32)(t.data), n)
-	}
-	floats := make([]float32, n)
-	if err := r.memory.download(floats, t.data); err != nil {
-		panic(fmt.Sprintf("ort: copy from the gpu: %v", err))
-	}
-	return floats
+	return unsafe.Slice((*T)(t.data), n)
 }
 
 // Close frees the tensor. It may be called twice.

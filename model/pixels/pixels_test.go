@@ -207,11 +207,11 @@ func TestBuffersAreReused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, s, t33 := picture(100, 75, true), newScratch(), tensor{make([]float32, 3*33*33), 33, 33}
+	img, s, t33 := picture(100, 75, true), newScratch(), tensor[float32]{make([]float32, 3*33*33), 33, 33}
 	plan := p.plan(100, 75, View{})
 	n := testing.AllocsPerRun(50, func() {
 		s.narrow(img, plan, p.Filter)
-		s.finish(t33, p.table)
+		finish(s, t33, p.floats)
 	})
 	if n > 0 {
 		t.Errorf("%v allocations a picture", n)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image"
 	"sync"
+
+	"github.com/captiond/captiond/model/float16"
 )
 
 // Processor carries a Transform out. It is safe for concurrent use and keeps its buffers
@@ -11,9 +13,10 @@ import (
 type Processor struct {
 	Transform
 
-	table   *tables
-	plain   *tables   // samples as they are
-	scratch sync.Pool // of *scratch
+	floats  *tables[float32]
+	halves  *tables[uint16]
+	plain   *tables[uint16] // samples as they are
+	scratch sync.Pool       // of *scratch
 }
 
 // New makes a Processor. The error lists all that is wrong with the transform.
@@ -21,7 +24,10 @@ func New(t Transform) (*Processor, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Processor{Transform: t, table: t.table(), plain: Transform{}.table()}
+	p := &Processor{
+		Transform: t, floats: table(t, func(v float32) float32 { return v }), halves: table(t, float16.Of),
+		plain: table(Transform{}, func(v float32) uint16 { return uint16(v) }),
+	}
 	p.scratch.New = func() any { return newScratch() }
 	return p, nil
 }
@@ -29,17 +35,17 @@ func New(t Transform) (*Processor, error) {
 // Apply writes the tensor [3, H, W] of a picture to dst, with W and H as Size says for the
 // picture's size and the view. Alpha is not looked at. It panics if dst is shorter than
 // the tensor or the picture is empty or wider or higher than 2^20 pixels.
-func (p *Processor) Apply(dst []float32, img *image.RGBA, v View) {
-	img, plan := p.see(img, v)
-	p.apply(tensor{dst, plan.x.out, plan.y.out}, img, plan, p.table)
-}
+func (p *Processor) Apply(dst []float32, img *image.RGBA, v View) { apply(p, dst, img, v, p.floats) }
+
+// ApplyHalf is Apply with each number rounded to binary16 (model/float16).
+func (p *Processor) ApplyHalf(dst []uint16, img *image.RGBA, v View) { apply(p, dst, img, v, p.halves) }
 
 // Resample returns the picture as it is before normalising: what the references hold as
 // uint8. It panics as Apply does.
 func (p *Processor) Resample(img *image.RGBA, v View) *image.RGBA {
-	img, plan := p.see(img, v)
-	t := tensor{make([]float32, 3*plan.x.out*plan.y.out), plan.x.out, plan.y.out}
-	p.apply(t, img, plan, p.plain)
+	_, plan := p.see(img, v)
+	t := tensor[uint16]{make([]uint16, 3*plan.x.out*plan.y.out), plan.x.out, plan.y.out}
+	apply(p, t.values, img, v, p.plain)
 	out := image.NewRGBA(image.Rect(0, 0, t.width, t.height))
 	for y := range t.height {
 		r, g, b := t.row(y)
@@ -61,8 +67,10 @@ func (p *Processor) see(img *image.RGBA, v View) (*image.RGBA, plan) {
 	return img.SubImage(r.Add(img.Rect.Min)).(*image.RGBA), p.plan(r.Dx(), r.Dy(), v)
 }
 
-// apply carries a plan out: each sample becomes what the table of its channel has for it.
-func (p *Processor) apply(t tensor, img *image.RGBA, plan plan, table *tables) {
+// apply carries the transform out: each sample becomes what the table of its channel has for it.
+func apply[T number](p *Processor, dst []T, img *image.RGBA, v View, table *tables[T]) {
+	img, plan := p.see(img, v)
+	t := tensor[T]{dst, plan.x.out, plan.y.out}
 	_ = t.values[3*t.width*t.height-1]
 	if plan.x.copies() && plan.y.copies() {
 		t.copyPixels(img, plan, table)
@@ -71,5 +79,5 @@ func (p *Processor) apply(t tensor, img *image.RGBA, plan plan, table *tables) {
 	s := p.scratch.Get().(*scratch)
 	defer p.scratch.Put(s)
 	s.narrow(img, plan, p.Filter)
-	s.finish(t, table)
+	finish(s, t, table)
 }

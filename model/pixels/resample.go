@@ -21,19 +21,19 @@ func newScratch() *scratch {
 }
 
 // tensor is a result: [3, height, width].
-type tensor struct {
-	values        []float32
+type tensor[T number] struct {
+	values        []T
 	width, height int
 }
 
 // row is row y of its red, green and blue plane.
-func (t tensor) row(y int) (r, g, b []float32) {
+func (t tensor[T]) row(y int) (r, g, b []T) {
 	plane, at := t.width*t.height, y*t.width
 	return t.values[at:][:t.width], t.values[plane+at:][:t.width], t.values[2*plane+at:][:t.width]
 }
 
 // copyPixels makes the result of a plan that leaves pixels as they are.
-func (t tensor) copyPixels(img *image.RGBA, p plan, table *tables) {
+func (t tensor[T]) copyPixels(img *image.RGBA, p plan, table *tables[T]) {
 	for y := range t.height {
 		r, g, b := t.row(y)
 		row := img.Pix[(p.y.first+y)*img.Stride+4*p.x.first:]
@@ -83,20 +83,20 @@ func (s *scratch) round(sum uint64) uint64 {
 }
 
 // finish is the second pass. The result is what the table of its channel has for each sum.
-func (s *scratch) finish(t tensor, table *tables) {
+func finish[T number](s *scratch, t tensor[T], table *tables[T]) {
 	for y, tap := range s.y.of {
 		from := max(tap.from-s.y.lo, 0)
 		s.k = pairs(s.k[:0], from, tap.k)
 		rows := s.wide[from/2*t.width:]
 		if len(s.k) <= few {
-			s.finishFew(t, y, rows, table)
+			finishFew(s, t, y, rows, table)
 		} else {
-			s.finishRow(t, y, rows, table)
+			finishRow(s, t, y, rows, table)
 		}
 	}
 }
 
-func (s *scratch) finishRow(t tensor, y int, rows []uint64, table *tables) {
+func finishRow[T number](s *scratch, t tensor[T], y int, rows []uint64, table *tables[T]) {
 	r, g, b := t.row(y)
 	for x := range r {
 		red, green, blue := down(s.k, rows[x:], t.width)
@@ -105,7 +105,7 @@ func (s *scratch) finishRow(t tensor, y int, rows []uint64, table *tables) {
 }
 
 // finishFew lets missing words weigh nothing: those of wide that were not narrowed.
-func (s *scratch) finishFew(t tensor, y int, rows []uint64, table *tables) {
+func finishFew[T number](s *scratch, t tensor[T], y int, rows []uint64, table *tables[T]) {
 	var k [few]uint64
 	copy(k[:], s.k)
 	r, g, b := t.row(y)

@@ -158,14 +158,18 @@ func (t Transform) Size(w, h int, v View) (width, height int) {
 	return p.x.out, p.y.out
 }
 
-// tables holds what each level of a sum becomes, per channel.
-type tables [3][levels]float32
+// number is what the samples of a result are: float32, or the bits of a binary16.
+type number interface{ float32 | uint16 }
 
-func (t Transform) table() *tables {
-	var table tables
+// tables holds what each level of a sum becomes, per channel.
+type tables[T number] [3][levels]T
+
+// table is what a transform makes of levels, as numbers of a kind.
+func table[T number](t Transform, of func(float32) T) *tables[T] {
+	var table tables[T]
 	for c := range table {
 		for level := range table[c] {
-			table[c][level] = t.sample(clip(level), c)
+			table[c][level] = of(t.sample(clip(level), c))
 		}
 	}
 	return &table
