@@ -75,11 +75,20 @@ func (b *builder) biasOfBoth(name, values string, n int64) []float32 {
 // widen is the first layer of an MLP with the activation, which adds the bias where there is
 // an operator for that.
 func (b *builder) widen(x, name string, t Tower) string {
-	if b.gpu() && t.Activation == "gelu" {
-		y := b.product(x, name, t.Hidden, t.MLP)
-		return b.Op("com.microsoft.BiasGelu", []string{y.rows, b.weight(y.bias, t.MLP)})
+	var op string
+	var attributes []onnx.Attribute
+	switch {
+	case !b.gpu():
+	case t.Activation == "gelu":
+		op = "com.microsoft.BiasGelu"
+	case t.Activation == "quick_gelu" && t.MLP%8 == 0:
+		op, attributes = "captiond.BiasQuickGelu", []onnx.Attribute{onnx.Float("alpha", 1.702)} // of model/ort
 	}
-	return b.activation(b.linear(x, name, t.Hidden, t.MLP), t.Activation)
+	if op == "" {
+		return b.activation(b.linear(x, name, t.Hidden, t.MLP), t.Activation)
+	}
+	y := b.product(x, name, t.Hidden, t.MLP)
+	return b.Op(op, []string{y.rows, b.weight(y.bias, t.MLP)}, attributes...)
 }
 
 // query is the linear layer of queries. On GPUs the product scales it on the way, and the
@@ -111,6 +120,30 @@ func (b *builder) parted(p string, in stepInputs) (image, text string) {
 	}
 	parts := b.Ops("Split", 2, []string{p, in.shapes.split}, onnx.Int("axis", 3))
 	return parts[0], parts[1]
+}
+
+// imageValues lays values of image tokens [W, S, h, d] out for the step: [W, h, S, d], or on
+// GPUs [W, h, d, S], which a few rows of weights multiply in half the time.
+func (b *builder) imageValues(v string) string {
+	if b.gpu() {
+		return b.transpose(v, 0, 2, 3, 1)
+	}
+	return b.transpose(v, 0, 2, 1, 3)
+}
+
+func (b *builder) imageValuesDims(t Tower) []int64 {
+	if b.gpu() {
+		return []int64{-1, t.Heads, t.head(), -1}
+	}
+	return []int64{-1, t.Heads, -1, t.head()}
+}
+
+// weighImage sums values of image tokens up by their weights [W, h, R*L, S]: [W, h, R*L, d].
+func (b *builder) weighImage(weights, values string) string {
+	if b.gpu() {
+		return b.Op("com.microsoft.FusedMatMul", []string{weights, values}, onnx.Int("transB", 1))
+	}
+	return b.Op("MatMul", []string{weights, values})
 }
 
 // halves cuts text keys and values that lie one behind the other, [B, h, 2*(T+L), d].

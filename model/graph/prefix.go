@@ -11,9 +11,9 @@ import (
 //
 //	in   features [W, F, N, V] as Encoder makes them; temporal [F, V] float32, the temporal
 //	     embeddings, or zeros where the checkpoint has none
-//	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N, float16
-//	     in that precision and without their biases, which Step makes up for, else float32.
-//	     Keys lie as the step multiplies them.
+//	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N; in
+//	     float16 values [W, h, d, S], and both without their biases, which Step makes up for.
+//	     They lie as the step multiplies them fastest.
 func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("prefix", w, p)
 	if p == Int8 {
@@ -32,9 +32,9 @@ func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 		layer := decoderLayer(i)
 		k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), heads})
 		v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), heads})
-		values := b.transpose(v, 0, 2, 1, 3)
-		b.Output(b.transpose(k, 0, 2, 3, 1), b.kind, -1, t.Heads, t.head(), -1)
-		b.Output(values, b.kind, -1, t.Heads, -1, t.head())
+		keys, values := b.transpose(k, 0, 2, 3, 1), b.imageValues(v)
+		b.Output(keys, b.kind, -1, t.Heads, t.head(), -1)
+		b.Output(values, b.kind, b.imageValuesDims(t)...)
 		if i+1 == t.Layers {
 			break
 		}

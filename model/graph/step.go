@@ -15,7 +15,7 @@ import (
 //	in   ids, positions [B, L] int64; mask [B, 1, L, T+L] float32, 0 where a token sees
 //	     another and -inf where not; last [n] int64, of the B*L tokens those whose logits
 //	     are wanted; parents [B] int64
-//	     for each layer: image keys [W, h, d, S] and values [W, h, S, d] as Prefix makes them
+//	     for each layer: image keys and values as Prefix makes them
 //	     for each layer: text keys and values [B', h, T, d]; T may be 0
 //	out  logits [n, vocabulary]
 //	     for each layer: text keys and values [B, h, T+L, d]
@@ -34,7 +34,7 @@ func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
 	}
 	for i := range t.Layers {
 		in.imageK = append(in.imageK, b.Input(fmt.Sprint("image_k", i), b.kind, -1, t.Heads, t.head(), -1))
-		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), b.kind, -1, t.Heads, -1, t.head()))
+		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), b.kind, b.imageValuesDims(t)...))
 	}
 	for i := range t.Layers {
 		in.textK = append(in.textK, b.enter(b.Input(fmt.Sprint("text_k", i), onnx.Float32, -1, t.Heads, -1, t.head())))
@@ -110,7 +110,7 @@ func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, key
 }
 
 // attention is who looks and what at: q [B, L, h, d], text keys and values [B, h, T, d],
-// image keys [W, h, d, S] and values [W, h, S, d].
+// image keys and values as Prefix makes them.
 type attention struct{ q, keys, values, imageK, imageV string }
 
 // growing are keys or values of the past, [B', h, T, d], and new ones, [B, L, h, d].
@@ -141,7 +141,7 @@ func (b *builder) join(a attention, in stepInputs, t Tower) string {
 	p := b.Op("Softmax", []string{b.concat(3, image, text)}, onnx.Int("axis", -1))
 	image, text = b.parted(p, in)
 
-	image = b.transpose(b.Op("MatMul", []string{image, a.imageV}), 0, 2, 1, 3) // [W, R*L, h, d]
+	image = b.transpose(b.weighImage(image, a.imageV), 0, 2, 1, 3) // [W, R*L, h, d]
 	text = b.Op("Reshape", []string{b.swap(text, in.shapes.heads), in.shapes.apart})
 	text = b.transpose(b.Op("MatMul", []string{text, a.values}), 0, 2, 1, 3)                    // [B, L, h, d]
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
+	"slices"
 
 	native "github.com/yalue/onnxruntime_go"
 
@@ -46,24 +48,35 @@ func (r *Runtime) useCUDA(ctx context.Context, a api) (err error) {
 		return fmt.Errorf("this ONNX Runtime is built for the cpu alone: no %s is beside it; `make deps-gpu` fetches a build for gpus", cudaProvider)
 	}
 	preload(folder)
+	if err := compileOperators(); err != nil {
+		return err
+	}
 	if r.memory, err = a.memory("CudaPinned", "Cuda"); err != nil {
+		return err
+	}
+	if r.operators, err = a.operators(true); err != nil {
+		r.memory.free()
 		return err
 	}
 	r.device = "cuda"
 	if err := r.try(ctx); err != nil {
 		r.memory.free()
+		r.operators.free()
 		return err
 	}
 	return nil
 }
 
-// try adds 1 to 1 on the GPU, hands the sum to a second run and reads what comes out, both
+// try computes with 1 on the GPU, hands the sum to a second run and reads what comes out, both
 // ways.
 func (r *Runtime) try(ctx context.Context) error {
+	const n = 8 // columns, as few as the operator takes
 	g := onnx.New("try", 17)
-	x := g.Input("x", onnx.Float32, 1)
-	g.Output(g.Op("Mul", []string{x, x}), onnx.Float32, 1)
-	g.Output(g.Op("Add", []string{x, x}), onnx.Float32, 1)
+	x := g.Input("x", onnx.Float32, n)
+	half := g.Op("Cast", []string{x}, onnx.Int("to", int64(onnx.Float16)))
+	gelu := g.Op("captiond.BiasQuickGelu", []string{half, half}, onnx.Float("alpha", 1))
+	g.Output(g.Op("Cast", []string{gelu}, onnx.Int("to", int64(onnx.Float32))), onnx.Float32, n)
+	g.Output(g.Op("Add", []string{x, x}), onnx.Float32, n)
 	s, err := r.NewSession(model.Graph{ONNX: g.Bytes(), Read: 1})
 	if err != nil {
 		return err
@@ -72,7 +85,7 @@ func (r *Runtime) try(ctx context.Context) error {
 	if r.memory.download, err = cudaDownload(); err != nil {
 		return err
 	}
-	one, err := r.Wrap([]float32{1}, 1)
+	one, err := r.Wrap(slices.Repeat([]float32{1}, n), n)
 	if err != nil {
 		return err
 	}
@@ -87,12 +100,13 @@ func (r *Runtime) try(ctx context.Context) error {
 		return err
 	}
 	defer closeAll(second)
-	var sum [1]float32
+	var sum [n]float32
 	if err := r.memory.download(sum[:], second[1].(*value).data); err != nil {
 		return err
 	}
-	if product := second[0].Float32()[0]; product != 4 || sum[0] != 4 {
-		return fmt.Errorf("the gpu computes 2 * 2 as %v and 2 + 2 as %v", product, sum[0])
+	product, want := float64(second[0].Float32()[n-1]), 4/(1+math.Exp(-4))
+	if sum[n-1] != 4 || math.Abs(product-want) > 0.01 {
+		return fmt.Errorf("the gpu computes 2 + 2 as %v, and %.3f as %v", sum[n-1], want, product)
 	}
 	return nil
 }

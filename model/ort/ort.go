@@ -38,11 +38,12 @@ type Runtime struct {
 	options Options
 	device  string
 	// fallback is why the device is not the one that was asked for.
-	fallback error
-	path     string
-	memory   memory // of outputs
-	live     atomic.Int64
-	closed   atomic.Bool
+	fallback  error
+	path      string
+	memory    memory // of outputs
+	operators operators
+	live      atomic.Int64
+	closed    atomic.Bool
 }
 
 var _ model.Runtime = (*Runtime)(nil)
@@ -97,6 +98,7 @@ func (r *Runtime) Close() error {
 		return nil
 	}
 	r.memory.free()
+	r.operators.free()
 	return release()
 }
 
@@ -112,6 +114,11 @@ func (r *Runtime) choose(ctx context.Context, a api) (err error) {
 		r.options.Logger.Info("model runs on the cpu", "device", r.options.Device, "reason", r.fallback)
 	}
 	r.device = "cpu"
-	r.memory, err = a.memory("Cpu", "Cpu")
+	if r.operators, err = a.operators(false); err != nil {
+		return err
+	}
+	if r.memory, err = a.memory("Cpu", "Cpu"); err != nil {
+		r.operators.free()
+	}
 	return err
 }

@@ -72,6 +72,9 @@ func (r *Runtime) sessionOptions(g model.Graph) (_ *native.SessionOptions, err e
 			return nil, err
 		}
 	}
+	if err := r.operators.addTo(o); err != nil {
+		return nil, err
+	}
 	if r.device == "cuda" {
 		return o, appendCUDA(o)
 	}

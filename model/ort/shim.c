@@ -1,63 +1,9 @@
 #define _GNU_SOURCE
+#include "api.h"
 #include "heap.h"
 #include "shim.h"
 
 #include <dlfcn.h>
-
-typedef struct OrtEnv OrtEnv;
-typedef struct OrtIoBinding OrtIoBinding;
-typedef struct OrtAllocator {
-	uint32_t version;
-	void *(*Alloc)(struct OrtAllocator *, size_t);
-	void (*Free)(struct OrtAllocator *, void *);
-	const OrtMemoryInfo *(*Info)(const struct OrtAllocator *);
-	void *(*Reserve)(struct OrtAllocator *, size_t);
-	void *unused[2];
-} OrtAllocator;
-typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
-
-// The part that is used here of the library's table of functions, OrtApi. The table only
-// ever grows at its end (onnxruntime_c_api.h), so that a function keeps its place in it.
-struct OrtApi {
-	void *from_0[2];
-	const char *(*GetErrorMessage)(const OrtStatus *);
-	OrtStatus *(*CreateEnv)(int severity, const char *name, OrtEnv **);
-	void *from_4[47];
-	OrtStatus *(*GetTensorMutableData)(OrtValue *, void **);
-	void *from_52[8];
-	OrtStatus *(*GetTensorElementType)(const OrtTensorTypeAndShapeInfo *, int *);
-	OrtStatus *(*GetDimensionsCount)(const OrtTensorTypeAndShapeInfo *, size_t *);
-	OrtStatus *(*GetDimensions)(const OrtTensorTypeAndShapeInfo *, int64_t *, size_t);
-	void *from_63[2];
-	OrtStatus *(*GetTensorTypeAndShape)(const OrtValue *, OrtTensorTypeAndShapeInfo **);
-	void *from_66[2];
-	OrtStatus *(*CreateMemoryInfo)(const char *, int allocator, int id, int type, OrtMemoryInfo **);
-	void *from_69[7];
-	OrtStatus *(*AllocatorFree)(OrtAllocator *, void *);
-	void *from_77[1];
-	OrtStatus *(*GetAllocatorWithDefaultOptions)(OrtAllocator **);
-	void *from_79[13];
-	void (*ReleaseEnv)(OrtEnv *);
-	void (*ReleaseStatus)(OrtStatus *);
-	void (*ReleaseMemoryInfo)(OrtMemoryInfo *);
-	void *from_95[1];
-	void (*ReleaseValue)(OrtValue *);
-	void *from_97[2];
-	void (*ReleaseTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo *);
-	void *from_100[33];
-	OrtStatus *(*RunWithBinding)(OrtSession *, const OrtRunOptions *, const OrtIoBinding *);
-	OrtStatus *(*CreateIoBinding)(OrtSession *, OrtIoBinding **);
-	void (*ReleaseIoBinding)(OrtIoBinding *);
-	OrtStatus *(*BindInput)(OrtIoBinding *, const char *, const OrtValue *);
-	void *from_137[1];
-	OrtStatus *(*BindOutputToDevice)(OrtIoBinding *, const char *, const OrtMemoryInfo *);
-	void *from_139[1];
-	OrtStatus *(*GetBoundOutputValues)(const OrtIoBinding *, OrtAllocator *, OrtValue ***, size_t *);
-	void *from_141[35];
-	OrtStatus *(*RegisterAllocator)(OrtEnv *, OrtAllocator *);
-	OrtStatus *(*UnregisterAllocator)(OrtEnv *, const OrtMemoryInfo *);
-};
-_Static_assert(offsetof(OrtApi, UnregisterAllocator) == 177 * sizeof(void *), "a gap has another size");
 
 typedef struct {
 	const OrtApi *(*GetApi)(uint32_t version);
@@ -65,7 +11,6 @@ typedef struct {
 } OrtApiBase;
 
 enum {
-	api_version = 24,     // that onnxruntime_go asks for
 	severity = 3,         // ORT_LOGGING_LEVEL_ERROR
 	device_allocator = 0, // OrtDeviceAllocator
 	default_memory = 0,   // OrtMemTypeDefault

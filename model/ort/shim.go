@@ -2,7 +2,7 @@ package ort
 
 /*
 #cgo CFLAGS: -fexceptions
-#cgo LDFLAGS: -ldl
+#cgo LDFLAGS: -ldl -lm
 #include <stdlib.h>
 #include "shim.h"
 */

@@ -1,0 +1,82 @@
+// The part that is used here of ONNX Runtime's C API (onnxruntime_c_api.h).
+#ifndef CAPTIOND_ORT_API_H
+#define CAPTIOND_ORT_API_H
+
+#include "operator.h"
+#include "shim.h"
+
+typedef struct OrtCustomOp OrtCustomOp;
+typedef struct OrtEnv OrtEnv;
+typedef struct OrtIoBinding OrtIoBinding;
+typedef struct OrtKernelContext OrtKernelContext;
+typedef struct OrtKernelInfo OrtKernelInfo;
+typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
+
+typedef struct OrtAllocator {
+	uint32_t version;
+	void *(*Alloc)(struct OrtAllocator *, size_t);
+	void (*Free)(struct OrtAllocator *, void *);
+	const OrtMemoryInfo *(*Info)(const struct OrtAllocator *);
+	void *(*Reserve)(struct OrtAllocator *, size_t);
+	void *unused[2];
+} OrtAllocator;
+
+enum { api_version = 24 }; // that onnxruntime_go asks for
+
+// The library's table of functions. It only ever grows at its end, so that a function keeps
+// its place in it.
+struct OrtApi {
+	OrtStatus *(*CreateStatus)(int code, const char *message);
+	void *from_1[1];
+	const char *(*GetErrorMessage)(const OrtStatus *);
+	OrtStatus *(*CreateEnv)(int severity, const char *name, OrtEnv **);
+	void *from_4[22];
+	OrtStatus *(*CreateCustomOpDomain)(const char *, OrtCustomOpDomain **);
+	OrtStatus *(*CustomOpDomain_Add)(OrtCustomOpDomain *, const OrtCustomOp *);
+	OrtStatus *(*AddCustomOpDomain)(OrtSessionOptions *, OrtCustomOpDomain *);
+	void *from_29[22];
+	OrtStatus *(*GetTensorMutableData)(OrtValue *, void **);
+	void *from_52[8];
+	OrtStatus *(*GetTensorElementType)(const OrtTensorTypeAndShapeInfo *, int *);
+	OrtStatus *(*GetDimensionsCount)(const OrtTensorTypeAndShapeInfo *, size_t *);
+	OrtStatus *(*GetDimensions)(const OrtTensorTypeAndShapeInfo *, int64_t *, size_t);
+	void *from_63[2];
+	OrtStatus *(*GetTensorTypeAndShape)(const OrtValue *, OrtTensorTypeAndShapeInfo **);
+	void *from_66[2];
+	OrtStatus *(*CreateMemoryInfo)(const char *, int allocator, int id, int type, OrtMemoryInfo **);
+	void *from_69[7];
+	OrtStatus *(*AllocatorFree)(OrtAllocator *, void *);
+	void *from_77[1];
+	OrtStatus *(*GetAllocatorWithDefaultOptions)(OrtAllocator **);
+	void *from_79[6];
+	OrtStatus *(*KernelInfoGetAttribute_float)(const OrtKernelInfo *, const char *, float *);
+	void *from_86[4];
+	OrtStatus *(*KernelContext_GetInput)(const OrtKernelContext *, size_t, const OrtValue **);
+	OrtStatus *(*KernelContext_GetOutput)(OrtKernelContext *, size_t, const int64_t *dims, size_t rank, OrtValue **);
+	void (*ReleaseEnv)(OrtEnv *);
+	void (*ReleaseStatus)(OrtStatus *);
+	void (*ReleaseMemoryInfo)(OrtMemoryInfo *);
+	void *from_95[1];
+	void (*ReleaseValue)(OrtValue *);
+	void *from_97[2];
+	void (*ReleaseTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo *);
+	void *from_100[1];
+	void (*ReleaseCustomOpDomain)(OrtCustomOpDomain *);
+	void *from_102[31];
+	OrtStatus *(*RunWithBinding)(OrtSession *, const OrtRunOptions *, const OrtIoBinding *);
+	OrtStatus *(*CreateIoBinding)(OrtSession *, OrtIoBinding **);
+	void (*ReleaseIoBinding)(OrtIoBinding *);
+	OrtStatus *(*BindInput)(OrtIoBinding *, const char *, const OrtValue *);
+	void *from_137[1];
+	OrtStatus *(*BindOutputToDevice)(OrtIoBinding *, const char *, const OrtMemoryInfo *);
+	void *from_139[1];
+	OrtStatus *(*GetBoundOutputValues)(const OrtIoBinding *, OrtAllocator *, OrtValue ***, size_t *);
+	void *from_141[35];
+	OrtStatus *(*RegisterAllocator)(OrtEnv *, OrtAllocator *);
+	OrtStatus *(*UnregisterAllocator)(OrtEnv *, const OrtMemoryInfo *);
+	void *from_178[15];
+	OrtStatus *(*KernelContext_GetGPUComputeStream)(const OrtKernelContext *, void **);
+};
+_Static_assert(offsetof(OrtApi, KernelContext_GetGPUComputeStream) == 193 * sizeof(void *), "a gap has another size");
+
+#endif

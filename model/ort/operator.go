@@ -1,0 +1,63 @@
+package ort
+
+/*
+#include <stdlib.h>
+#include "operator.h"
+*/
+import "C"
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"unsafe"
+
+	native "github.com/yalue/onnxruntime_go"
+)
+
+// operatorSource is CUDA C++.
+//
+//go:embed operator.cu
+var operatorSource string
+
+// compileOperators compiles the operators of this package for GPUs.
+func compileOperators() error {
+	source := C.CString(operatorSource)
+	defer C.free(unsafe.Pointer(source))
+	var errs []error
+	for _, name := range []string{"libnvrtc.so.13", "libnvrtc.so.12"} {
+		library := C.CString(name)
+		failed := C.captiond_compile(library, source)
+		C.free(unsafe.Pointer(library))
+		if failed == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("compile operators with %s: %s", name, C.GoString(failed)))
+	}
+	return errors.Join(errs...)
+}
+
+// operators are those of this package, for CPUs and, if they were compiled, for GPUs.
+type operators struct {
+	api
+	domain *C.OrtCustomOpDomain
+}
+
+func (a api) operators(onGPUs bool) (o operators, err error) {
+	o.api = a
+	var gpus C.int
+	if onGPUs {
+		gpus = 1
+	}
+	if err := a.check(C.captiond_operators(a.table, gpus, &o.domain)); err != nil {
+		return o, fmt.Errorf("make operators: %w", err)
+	}
+	return o, nil
+}
+
+// addTo lets a session use them; they must be freed after it is closed.
+func (o operators) addTo(options *native.SessionOptions) error {
+	return o.check(C.captiond_add_operators(o.table, (*C.OrtSessionOptions)(inside(options, "o")), o.domain))
+}
+
+func (o operators) free() { C.captiond_release_operators(o.table, o.domain) }
