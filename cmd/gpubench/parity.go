@@ -24,8 +24,8 @@ type parity struct {
 	agree.Report
 }
 
-// parities draws scenes, has each captioned and prints how far the device is off.
-func (o options) parities(ctx context.Context, path string, rt *ort.Runtime, print func(parity) error) (err error) {
+// parities draws scenes, has each captioned and tells how far the device is off.
+func (o options) parities(ctx context.Context, path string, rt *ort.Runtime, each func(parity) error) (err error) {
 	if o.scenes == 0 {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (o options) parities(ctx context.Context, path string, rt *ort.Runtime, pri
 			return fmt.Errorf("compare %v with float32: %w", p, err)
 		}
 		found.Precision, found.Device = p.String(), rt.Device()
-		if err := print(found); err != nil {
+		if err := each(found); err != nil {
 			return err
 		}
 	}

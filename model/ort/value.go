@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -23,24 +24,32 @@ type value struct {
 
 // Wrap makes a tensor of a []float32, []int64 or, for float16, []uint16, which has as many
 // elements as the shape needs.
-func (r *Runtime) Wrap(data any, shape ...int64) (v model.Value, err error) {
+func (r *Runtime) Wrap(data any, shape ...int64) (model.Value, error) {
 	if r.closed.Load() {
 		return nil, fmt.Errorf("make tensor: %w", errClosed)
 	}
-	switch data := data.(type) {
-	case []float32:
-		v, err = wrapSlice(r, data, shape, onnx.Float32, native.NewTensor)
-	case []int64:
-		v, err = wrapSlice(r, data, shape, onnx.Int64, native.NewTensor)
-	case []uint16:
-		v, err = wrapSlice(r, data, shape, onnx.Float16, newHalves)
-	default:
-		err = fmt.Errorf("no tensor is made of a %T", data)
-	}
+	own, err := newTensor(data, shape)
 	if err != nil {
 		return nil, fmt.Errorf("make tensor: %w", err)
 	}
-	return v, nil
+	t, err := r.memory.tensor(of(own))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make tensor: %w", err), own.Destroy())
+	}
+	r.live.Add(1)
+	return &value{runtime: r, handle: of(own), own: own, host: true, tensor: t}, nil
+}
+
+func newTensor(data any, shape native.Shape) (native.Value, error) {
+	switch data := data.(type) {
+	case []float32:
+		return wrapSlice(data, shape, native.NewTensor[float32])
+	case []int64:
+		return wrapSlice(data, shape, native.NewTensor[int64])
+	case []uint16:
+		return wrapSlice(data, shape, newHalves)
+	}
+	return nil, fmt.Errorf("there is none of a %T", data)
 }
 
 // newHalves is a tensor of the bits of float16, for which Go has no type.
@@ -49,19 +58,11 @@ func newHalves(shape native.Shape, data []uint16) (*native.CustomDataTensor, err
 	return native.NewCustomDataTensor(shape, bytes, native.TensorElementDataTypeFloat16)
 }
 
-func wrapSlice[T float32 | int64 | uint16, V native.Value](
-	r *Runtime, data []T, shape []int64, kind onnx.Type, create func(native.Shape, []T) (V, error),
-) (model.Value, error) {
-	if n := native.Shape(shape).FlattenedSize(); n != int64(len(data)) {
+func wrapSlice[T any, V native.Value](data []T, shape native.Shape, create func(native.Shape, []T) (V, error)) (native.Value, error) {
+	if n := shape.FlattenedSize(); n != int64(len(data)) {
 		return nil, fmt.Errorf("shape %v has %d elements, %d are given", shape, n, len(data))
 	}
-	t, err := create(shape, data)
-	if err != nil {
-		return nil, err
-	}
-	r.live.Add(1)
-	lies := tensor{shape: t.GetShape(), kind: kind, data: unsafe.Pointer(unsafe.SliceData(data))}
-	return &value{runtime: r, handle: of(t), own: t, host: true, tensor: lies}, nil
+	return create(shape, data)
 }
 
 // wrap makes values of a run's outputs, all of them or none, of which the first lie where the

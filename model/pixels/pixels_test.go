@@ -13,6 +13,8 @@ import (
 	"os"
 	"sync"
 	"testing"
+
+	"github.com/captiond/captiond/model/float16"
 )
 
 // golden is one picture of testdata/golden.json, made by gen.py with the references.
@@ -207,11 +209,11 @@ func TestBuffersAreReused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, s, t33 := picture(100, 75, true), newScratch(), tensor[float32]{make([]float32, 3*33*33), 33, 33}
+	img, s, t33 := picture(100, 75, true), newScratch(), tensor[float32]{make([]float32, 3*33*33), 33, 33, p.floats}
 	plan := p.plan(100, 75, View{})
 	n := testing.AllocsPerRun(50, func() {
 		s.narrow(img, plan, p.Filter)
-		finish(s, t33, p.floats)
+		t33.finish(s)
 	})
 	if n > 0 {
 		t.Errorf("%v allocations a picture", n)
@@ -249,6 +251,27 @@ func TestInterpolatePositions(t *testing.T) {
 		for i, want := range g.Values {
 			if math.Abs(float64(got[i]-want)) > 1e-6 {
 				t.Fatalf("%d to %dx%d: value %d is %v, want %v", g.G, g.GH, g.GW, i, got[i], want)
+			}
+		}
+	}
+}
+
+// TestHalvesAreRoundedFloats holds what float16 is told of a picture to what float32 is, both
+// where pixels are resampled and where they stay.
+func TestHalvesAreRoundedFloats(t *testing.T) {
+	t.Parallel()
+	p, err := New(Microsoft(48))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{48, 31, 100} {
+		img := picture(size, size, true)
+		floats, halves := make([]float32, 3*48*48), make([]uint16, 3*48*48)
+		p.Apply(floats, img, View{})
+		p.ApplyHalf(halves, img, View{})
+		for i, f := range floats {
+			if halves[i] != float16.Of(f) {
+				t.Fatalf("number %d of %d x %d pixels is %v, and %v in float16", i, size, size, f, float16.Float32(halves[i]))
 			}
 		}
 	}

@@ -35,17 +35,23 @@ func New(t Transform) (*Processor, error) {
 // Apply writes the tensor [3, H, W] of a picture to dst, with W and H as Size says for the
 // picture's size and the view. Alpha is not looked at. It panics if dst is shorter than
 // the tensor or the picture is empty or wider or higher than 2^20 pixels.
-func (p *Processor) Apply(dst []float32, img *image.RGBA, v View) { apply(p, dst, img, v, p.floats) }
+func (p *Processor) Apply(dst []float32, img *image.RGBA, v View) {
+	img, plan := p.see(img, v)
+	apply(p, img, plan, tensor[float32]{dst, plan.x.out, plan.y.out, p.floats})
+}
 
 // ApplyHalf is Apply with each number rounded to binary16 (model/float16).
-func (p *Processor) ApplyHalf(dst []uint16, img *image.RGBA, v View) { apply(p, dst, img, v, p.halves) }
+func (p *Processor) ApplyHalf(dst []uint16, img *image.RGBA, v View) {
+	img, plan := p.see(img, v)
+	apply(p, img, plan, tensor[uint16]{dst, plan.x.out, plan.y.out, p.halves})
+}
 
 // Resample returns the picture as it is before normalising: what the references hold as
 // uint8. It panics as Apply does.
 func (p *Processor) Resample(img *image.RGBA, v View) *image.RGBA {
-	_, plan := p.see(img, v)
-	t := tensor[uint16]{make([]uint16, 3*plan.x.out*plan.y.out), plan.x.out, plan.y.out}
-	apply(p, t.values, img, v, p.plain)
+	img, plan := p.see(img, v)
+	t := tensor[uint16]{make([]uint16, 3*plan.x.out*plan.y.out), plan.x.out, plan.y.out, p.plain}
+	apply(p, img, plan, t)
 	out := image.NewRGBA(image.Rect(0, 0, t.width, t.height))
 	for y := range t.height {
 		r, g, b := t.row(y)
@@ -67,17 +73,15 @@ func (p *Processor) see(img *image.RGBA, v View) (*image.RGBA, plan) {
 	return img.SubImage(r.Add(img.Rect.Min)).(*image.RGBA), p.plan(r.Dx(), r.Dy(), v)
 }
 
-// apply carries the transform out: each sample becomes what the table of its channel has for it.
-func apply[T number](p *Processor, dst []T, img *image.RGBA, v View, table *tables[T]) {
-	img, plan := p.see(img, v)
-	t := tensor[T]{dst, plan.x.out, plan.y.out}
+// apply carries a plan out.
+func apply[T number](p *Processor, img *image.RGBA, plan plan, t tensor[T]) {
 	_ = t.values[3*t.width*t.height-1]
 	if plan.x.copies() && plan.y.copies() {
-		t.copyPixels(img, plan, table)
+		t.copyPixels(img, plan)
 		return
 	}
 	s := p.scratch.Get().(*scratch)
 	defer p.scratch.Put(s)
 	s.narrow(img, plan, p.Filter)
-	finish(s, t, table)
+	t.finish(s)
 }

@@ -20,10 +20,12 @@ func newScratch() *scratch {
 	return s
 }
 
-// tensor is a result: [3, height, width].
+// tensor is a result, [3, height, width], of samples that are what the table of their channel
+// has for each level.
 type tensor[T number] struct {
 	values        []T
 	width, height int
+	table         *tables[T]
 }
 
 // row is row y of its red, green and blue plane.
@@ -33,7 +35,8 @@ func (t tensor[T]) row(y int) (r, g, b []T) {
 }
 
 // copyPixels makes the result of a plan that leaves pixels as they are.
-func (t tensor[T]) copyPixels(img *image.RGBA, p plan, table *tables[T]) {
+func (t tensor[T]) copyPixels(img *image.RGBA, p plan) {
+	table := t.table
 	for y := range t.height {
 		r, g, b := t.row(y)
 		row := img.Pix[(p.y.first+y)*img.Stride+4*p.x.first:]
@@ -82,21 +85,22 @@ func (s *scratch) round(sum uint64) uint64 {
 	return uint64(s.clipped[above(sum)]) | uint64(s.clipped[below(sum)])<<32
 }
 
-// finish is the second pass. The result is what the table of its channel has for each sum.
-func finish[T number](s *scratch, t tensor[T], table *tables[T]) {
+// finish is the second pass: the result is what the tables have for each sum.
+func (t tensor[T]) finish(s *scratch) {
 	for y, tap := range s.y.of {
 		from := max(tap.from-s.y.lo, 0)
 		s.k = pairs(s.k[:0], from, tap.k)
 		rows := s.wide[from/2*t.width:]
 		if len(s.k) <= few {
-			finishFew(s, t, y, rows, table)
+			t.finishFew(s, y, rows)
 		} else {
-			finishRow(s, t, y, rows, table)
+			t.finishRow(s, y, rows)
 		}
 	}
 }
 
-func finishRow[T number](s *scratch, t tensor[T], y int, rows []uint64, table *tables[T]) {
+func (t tensor[T]) finishRow(s *scratch, y int, rows []uint64) {
+	table := t.table
 	r, g, b := t.row(y)
 	for x := range r {
 		red, green, blue := down(s.k, rows[x:], t.width)
@@ -105,7 +109,8 @@ func finishRow[T number](s *scratch, t tensor[T], y int, rows []uint64, table *t
 }
 
 // finishFew lets missing words weigh nothing: those of wide that were not narrowed.
-func finishFew[T number](s *scratch, t tensor[T], y int, rows []uint64, table *tables[T]) {
+func (t tensor[T]) finishFew(s *scratch, y int, rows []uint64) {
+	table := t.table
 	var k [few]uint64
 	copy(k[:], s.k)
 	r, g, b := t.row(y)
