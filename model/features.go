@@ -24,12 +24,12 @@ type Features struct {
 	halves []uint16  // the same in float16, instead
 }
 
-// encodeBatch is how many pictures go through the encoder in one run. On a CPU larger
-// batches are no faster (10 to 20 % where weights are not prepacked, and packed anew in each
-// run) and take more memory, and the longest operator bounds how late a run ends when it is
-// cancelled; in 8 bits a picture's numbers would depend on the others in the run. A GPU is
+// EncodeBatch is how many pictures EncodeAll puts through the encoder in one run. On a CPU
+// larger batches are no faster (10 to 20 % where weights are not prepacked, and packed anew in
+// each run) and take more memory, and the longest operator bounds how late a run ends when it
+// is cancelled; in 8 bits a picture's numbers would depend on the others in the run. A GPU is
 // busy only with many.
-func (m *Model) encodeBatch() int {
+func (m *Model) EncodeBatch() int {
 	if m.runtime.Device() == "cpu" || m.precision == graph.Int8 {
 		return 1
 	}
@@ -64,7 +64,7 @@ func (m *Model) EncodeAll(ctx context.Context, imgs []*image.RGBA, view pixels.V
 
 // alike is how many of the first pictures can share a run.
 func (m *Model) alike(imgs []*image.RGBA, view pixels.View) int {
-	n, most := 1, m.encodeBatch()
+	n, most := 1, m.EncodeBatch()
 	for n < len(imgs) && n < most && m.sizeOf(imgs[n], view) == m.sizeOf(imgs[0], view) {
 		n++
 	}
