@@ -99,11 +99,11 @@ func (w *walk) run(ctx context.Context, from, to int) error {
 		ids[i], positions[i], rows[i] = p.token, int64(w.prompt+p.depth), int64(i)
 	}
 	out, err := w.of.run(ctx, w.of.step, []tensor{
-		{ids, []int64{1, int64(n)}},
-		{positions, []int64{1, int64(n)}},
-		{w.mask(from, to), []int64{1, 1, int64(n), int64(before + n)}},
-		{rows, []int64{int64(n)}},
-		{[]int64{0}, []int64{1}},
+		{data: ids, shape: []int64{1, int64(n)}},
+		{data: positions, shape: []int64{1, int64(n)}},
+		{data: w.mask(from, to), shape: []int64{1, 1, int64(n), int64(before + n)}},
+		{data: rows, shape: []int64{int64(n)}},
+		{data: []int64{0}, shape: []int64{1}},
 	}, slices.Concat(w.prefix.images, w.past)...)
 	if err != nil {
 		return err

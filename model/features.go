@@ -90,26 +90,24 @@ func (m *Model) encode(ctx context.Context, imgs []*image.RGBA, view pixels.View
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	data, giveBack := m.prepare(imgs, view, 3*size.X*size.Y)
-	defer giveBack()
+	prepared, err := m.assemble(assembly{
+		parts:  len(imgs),
+		shape:  []int64{int64(len(imgs)), 3, int64(size.Y), int64(size.X)},
+		floats: func(part []float32, i int) { m.transform.Apply(part, imgs[i], view) },
+		halves: func(part []uint16, i int) { m.transform.ApplyHalf(part, imgs[i], view) },
+	})
+	if err != nil {
+		return nil, err
+	}
 	tokens := 1 + rows*columns
 	out, err := m.run(ctx, m.encoder, []tensor{
-		{data, []int64{int64(len(imgs)), 3, int64(size.Y), int64(size.X)}},
-		{m.positionsFor(rows, columns), []int64{int64(tokens), int64(m.width())}},
+		prepared, {data: m.positionsFor(rows, columns), shape: []int64{int64(tokens), int64(m.width())}},
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll(out)
 	return m.split(out[0], len(imgs), tokens)
-}
-
-// prepare lends memory with the numbers of pictures in it, so many of each.
-func (m *Model) prepare(imgs []*image.RGBA, view pixels.View, each int) (data any, giveBack func()) {
-	if m.precision == graph.Float16 {
-		return lend(&m.halves.pictures, len(imgs), each, func(to []uint16, i int) { m.transform.ApplyHalf(to, imgs[i], view) })
-	}
-	return lend(&m.floats.pictures, len(imgs), each, func(to []float32, i int) { m.transform.Apply(to, imgs[i], view) })
 }
 
 // positionsFor is the position table for a grid of patches.

@@ -30,8 +30,6 @@ type Model struct {
 	runtime               Runtime
 	encoder, prefix, step Session
 	exp                   *exponential
-	floats                inputs[float32]
-	halves                inputs[uint16] // of a model in float16
 }
 
 // parts is what a model takes from its checkpoint.
@@ -145,7 +143,7 @@ func (m *Model) run(ctx context.Context, s Session, own []tensor, others ...Valu
 		}
 	}()
 	for _, t := range own {
-		v, err := m.runtime.Wrap(t.data, t.shape...)
+		v, err := t.value(m.runtime)
 		if err != nil {
 			return nil, err
 		}
@@ -154,10 +152,18 @@ func (m *Model) run(ctx context.Context, s Session, own []tensor, others ...Valu
 	return s.Run(ctx, append(inputs, others...)...)
 }
 
-// tensor is an input: what a Runtime wraps, and its shape.
+// tensor is an input: what a Runtime wraps, and its shape, or what it made.
 type tensor struct {
 	data  any
 	shape []int64
+	made  Value
+}
+
+func (t tensor) value(r Runtime) (Value, error) {
+	if t.made != nil {
+		return t.made, nil
+	}
+	return r.Wrap(t.data, t.shape...)
 }
 
 func closeAll(values []Value) {

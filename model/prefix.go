@@ -84,20 +84,17 @@ func (m *Model) look(ctx context.Context, windows [][]*Features, temporal []floa
 
 func (m *Model) lookTogether(ctx context.Context, windows [][]*Features, temporal []float32) ([]Value, error) {
 	n, frames, width := int64(len(windows)), int64(len(windows[0])), int64(m.width())
-	data, giveBack := m.join(slices.Concat(windows...))
-	defer giveBack()
-	return m.run(ctx, m.prefix, []tensor{
-		{data, []int64{n, frames, int64(windows[0][0].tokens), width}},
-		{temporal, []int64{frames, width}},
+	fs := slices.Concat(windows...)
+	features, err := m.assemble(assembly{
+		parts:  len(fs),
+		shape:  []int64{n, frames, int64(fs[0].tokens), width},
+		floats: func(part []float32, i int) { copy(part, fs[i].floats) },
+		halves: func(part []uint16, i int) { copy(part, fs[i].halves) },
 	})
-}
-
-// join lends memory with features of one size in it, one after the other.
-func (m *Model) join(fs []*Features) (data any, giveBack func()) {
-	if m.precision == graph.Float16 {
-		return lend(&m.halves.windows, len(fs), len(fs[0].halves), func(to []uint16, i int) { copy(to, fs[i].halves) })
+	if err != nil {
+		return nil, err
 	}
-	return lend(&m.floats.windows, len(fs), len(fs[0].floats), func(to []float32, i int) { copy(to, fs[i].floats) })
+	return m.run(ctx, m.prefix, []tensor{features, {data: temporal, shape: []int64{frames, width}}})
 }
 
 // stack copies tensors [1, ...] of several windows into tensors [W, ...].

@@ -114,11 +114,11 @@ func (r *rows) run(ctx context.Context, tokens [][]int64, parents []int64) (*row
 	}
 	rows, columns := int64(n), int64(length)
 	out, err := r.model.run(ctx, r.model.step, []tensor{
-		{ids, []int64{rows, columns}},
-		{positions, []int64{rows, columns}},
-		{next.mask(r.columns), []int64{rows, 1, columns, int64(next.columns)}},
-		{last, []int64{int64(len(last))}},
-		{from, []int64{rows}},
+		{data: ids, shape: []int64{rows, columns}},
+		{data: positions, shape: []int64{rows, columns}},
+		{data: next.mask(r.columns), shape: []int64{rows, 1, columns, int64(next.columns)}},
+		{data: last, shape: []int64{int64(len(last))}},
+		{data: from, shape: []int64{rows}},
 	}, append(append([]Value(nil), r.prefix.images...), r.past...)...)
 	if err != nil {
 		return nil, err

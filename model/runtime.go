@@ -1,6 +1,10 @@
 package model
 
-import "context"
+import (
+	"context"
+
+	"github.com/captiond/captiond/model/onnx"
+)
 
 // Value is a tensor that a Runtime holds, on the host or on a device. Close frees it;
 // a Value is used by one goroutine at a time, except that any number of concurrent
@@ -39,6 +43,9 @@ type Runtime interface {
 	// Device is what sessions run on, such as "cpu".
 	Device() string
 	NewSession(g Graph) (Session, error)
+	// New makes a tensor on the host, to be filled before it is run: in the memory that the
+	// device reads fastest, which is used again when the tensor is closed.
+	New(kind onnx.Type, shape ...int64) (Value, error)
 	// Wrap makes a tensor of data, a []float32, []int64 or, for float16, []uint16, without
 	// copying it: it must not change until Close.
 	Wrap(data any, shape ...int64) (Value, error)

@@ -12,14 +12,14 @@ typedef struct OrtKernelContext OrtKernelContext;
 typedef struct OrtKernelInfo OrtKernelInfo;
 typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 
-typedef struct OrtAllocator {
+struct OrtAllocator {
 	uint32_t version;
-	void *(*Alloc)(struct OrtAllocator *, size_t);
-	void (*Free)(struct OrtAllocator *, void *);
-	const OrtMemoryInfo *(*Info)(const struct OrtAllocator *);
-	void *(*Reserve)(struct OrtAllocator *, size_t);
+	void *(*Alloc)(OrtAllocator *, size_t);
+	void (*Free)(OrtAllocator *, void *);
+	const OrtMemoryInfo *(*Info)(const OrtAllocator *);
+	void *(*Reserve)(OrtAllocator *, size_t);
 	void *unused[2];
-} OrtAllocator;
+};
 
 enum { api_version = 24 }; // that onnxruntime_go asks for
 
@@ -34,7 +34,9 @@ struct OrtApi {
 	OrtStatus *(*CreateCustomOpDomain)(const char *, OrtCustomOpDomain **);
 	OrtStatus *(*CustomOpDomain_Add)(OrtCustomOpDomain *, const OrtCustomOp *);
 	OrtStatus *(*AddCustomOpDomain)(OrtSessionOptions *, OrtCustomOpDomain *);
-	void *from_29[22];
+	void *from_29[19];
+	OrtStatus *(*CreateTensorAsOrtValue)(OrtAllocator *, const int64_t *dims, size_t rank, int type, OrtValue **);
+	void *from_49[2];
 	OrtStatus *(*GetTensorMutableData)(OrtValue *, void **);
 	void *from_52[8];
 	OrtStatus *(*GetTensorElementType)(const OrtTensorTypeAndShapeInfo *, int *);
@@ -62,7 +64,9 @@ struct OrtApi {
 	void (*ReleaseTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo *);
 	void *from_100[1];
 	void (*ReleaseCustomOpDomain)(OrtCustomOpDomain *);
-	void *from_102[31];
+	void *from_102[29];
+	OrtStatus *(*CreateAllocator)(const OrtSession *, const OrtMemoryInfo *, OrtAllocator **);
+	void (*ReleaseAllocator)(OrtAllocator *);
 	OrtStatus *(*RunWithBinding)(OrtSession *, const OrtRunOptions *, const OrtIoBinding *);
 	OrtStatus *(*CreateIoBinding)(OrtSession *, OrtIoBinding **);
 	void (*ReleaseIoBinding)(OrtIoBinding *);

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"slices"
 
 	native "github.com/yalue/onnxruntime_go"
 
@@ -69,7 +68,7 @@ func (r *Runtime) useCUDA(ctx context.Context, a api) (err error) {
 
 // try computes with 1 on the GPU, hands the sum to a second run and reads what comes out, both
 // ways.
-func (r *Runtime) try(ctx context.Context) error {
+func (r *Runtime) try(ctx context.Context) (err error) {
 	const n = 8 // columns, as few as the operator takes
 	g := onnx.New("try", 17)
 	x := g.Input("x", onnx.Float32, n)
@@ -81,15 +80,26 @@ func (r *Runtime) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() {
+		if err != nil {
+			r.room.free()
+			err = errors.Join(err, s.Close())
+			return
+		}
+		r.keeper = s
+	}()
+	if r.room, err = r.memory.pinned(s.(*session).native); err != nil {
+		return err
+	}
 	if r.memory.download, err = cudaDownload(); err != nil {
 		return err
 	}
-	one, err := r.Wrap(slices.Repeat([]float32{1}, n), n)
+	one, err := r.New(onnx.Float32, n)
 	if err != nil {
 		return err
 	}
 	defer one.Close()
+	copy(one.Float32(), []float32{1, 1, 1, 1, 1, 1, 1, 1})
 	first, err := s.Run(ctx, one)
 	if err != nil {
 		return err

@@ -40,7 +40,9 @@ type Runtime struct {
 	// fallback is why the device is not the one that was asked for.
 	fallback  error
 	path      string
-	memory    memory // of outputs
+	memory    memory        // of outputs
+	room      allocator     // of inputs that are made here
+	keeper    model.Session // has room, which else would be gone; nil on a CPU
 	operators operators
 	live      atomic.Int64
 	closed    atomic.Bool
@@ -86,7 +88,12 @@ func (r *Runtime) Fallback() error { return r.fallback }
 func (r *Runtime) Path() string { return r.path }
 
 // Live is the number of sessions and values that were made and not yet closed.
-func (r *Runtime) Live() int64 { return r.live.Load() }
+func (r *Runtime) Live() int64 {
+	if r.keeper != nil {
+		return r.live.Load() - 1
+	}
+	return r.live.Load()
+}
 
 // Close frees the environment if no other Runtime uses it. It refuses to while
 // sessions or values of this Runtime are open. It may be called twice.
@@ -97,9 +104,14 @@ func (r *Runtime) Close() error {
 	if r.closed.Swap(true) {
 		return nil
 	}
+	var err error
+	r.room.free()
+	if r.keeper != nil {
+		err = r.keeper.Close()
+	}
 	r.memory.free()
 	r.operators.free()
-	return release()
+	return errors.Join(err, release())
 }
 
 // errClosed is what a closed Runtime or Session answers.
@@ -113,7 +125,7 @@ func (r *Runtime) choose(ctx context.Context, a api) (err error) {
 		}
 		r.options.Logger.Info("model runs on the cpu", "device", r.options.Device, "reason", r.fallback)
 	}
-	r.device = "cpu"
+	r.device, r.room = "cpu", allocator{api: a}
 	if r.operators, err = a.operators(false); err != nil {
 		return err
 	}

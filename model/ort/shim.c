@@ -72,6 +72,16 @@ OrtStatus *captiond_heap_return(const OrtApi *api) {
 	return failed;
 }
 
+OrtStatus *captiond_allocator(const OrtApi *api, const OrtSession *session, const OrtMemoryInfo *memory, OrtAllocator **made) {
+	return api->CreateAllocator(session, memory, made);
+}
+
+void captiond_release_allocator(const OrtApi *api, OrtAllocator *a) { api->ReleaseAllocator(a); }
+
+OrtStatus *captiond_new(const OrtApi *api, OrtAllocator *a, int type, const int64_t *dims, size_t rank, OrtValue **made) {
+	return api->CreateTensorAsOrtValue(a ? a : &heap, dims, rank, type, made);
+}
+
 // take moves the outputs, of which there are as many as were bound, out of a binding.
 static OrtStatus *take(const captiond_session *s, const OrtIoBinding *binding, OrtValue **outputs) {
 	OrtAllocator *allocator;

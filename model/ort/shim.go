@@ -140,6 +140,32 @@ func (m memory) free() {
 	C.captiond_release_memory(m.table, m.info)
 }
 
+// allocator gives out memory of the host: that which a GPU reads fastest, or of the heap.
+type allocator struct {
+	api
+	c *C.OrtAllocator // nil for the heap
+}
+
+// pinned is the memory that a GPU writes to and reads, until the session is closed.
+func (m memory) pinned(s *native.DynamicAdvancedSession) (a allocator, err error) {
+	a.api = m.api
+	err = m.check(C.captiond_allocator(m.table, (*C.OrtSession)(inside(s, "s", "ortSession")), m.host, &a.c))
+	return a, err
+}
+
+func (a allocator) free() {
+	if a.c != nil {
+		C.captiond_release_allocator(a.table, a.c)
+	}
+}
+
+// tensor makes one, to be released.
+func (a allocator) tensor(kind onnx.Type, shape []int64) (h handle, err error) {
+	dims := (*C.int64_t)(unsafe.SliceData(shape))
+	err = a.check(C.captiond_new(a.table, a.c, C.int(kind), dims, C.size_t(len(shape)), &h))
+	return h, err
+}
+
 // bound is a session with the names of its inputs and outputs and the memory that its
 // outputs are left in.
 type bound struct {

@@ -13,6 +13,7 @@ typedef struct OrtSession OrtSession;
 typedef struct OrtRunOptions OrtRunOptions;
 typedef struct OrtValue OrtValue;
 typedef struct OrtMemoryInfo OrtMemoryInfo;
+typedef struct OrtAllocator OrtAllocator;
 
 // A session, the names of its inputs followed by those of its outputs, and the memory that
 // its outputs are left in: the first ones, which the host reads, and the others.
@@ -48,6 +49,14 @@ OrtStatus *captiond_heap_return(const OrtApi *api);
 // GPU, "Cuda", or of the host's that this GPU writes to, "CudaPinned".
 OrtStatus *captiond_memory(const OrtApi *api, const char *device, OrtMemoryInfo **memory);
 void captiond_release_memory(const OrtApi *api, OrtMemoryInfo *memory);
+
+// captiond_allocator makes what gives out memory of that kind, until the session is closed.
+OrtStatus *captiond_allocator(const OrtApi *api, const OrtSession *session, const OrtMemoryInfo *memory, OrtAllocator **made);
+void captiond_release_allocator(const OrtApi *api, OrtAllocator *a);
+
+// captiond_new makes a tensor of a type and shape in memory of an allocator, or of the heap of
+// heap.h where that is NULL; the caller releases it.
+OrtStatus *captiond_new(const OrtApi *api, OrtAllocator *a, int type, const int64_t *dims, size_t rank, OrtValue **made);
 
 // captiond_run computes the outputs from the inputs; the caller releases the former.
 OrtStatus *captiond_run(const captiond_session *s, OrtRunOptions *options, OrtValue *const *inputs, OrtValue **outputs);

@@ -109,6 +109,40 @@ func TestOtherTypes(t *testing.T) {
 	}
 }
 
+// TestNew fills a tensor that lies in the library's memory, which is used again.
+func TestNew(t *testing.T) {
+	r := open(t, Options{Device: "cpu", Threads: 1})
+	s := newSession(t, r, product(1, 2))
+	for range 3 {
+		x, err := r.New(onnx.Float32, 2, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(x.Float32(), []float32{1, 1, 0, 2})
+		out, err := s.Run(t.Context(), x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := out[0].Float32(); !slices.Equal(got, []float32{1, 3, 0, 4}) || !slices.Equal(x.Shape(), []int64{2, 2}) {
+			t.Errorf("the square of %v is %v", x.Float32(), got)
+		}
+		out[0].Close()
+		x.Close()
+	}
+	before := held()
+	large, err := r.New(onnx.Float16, 200<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held() < before+400<<20 || len(large.Half()) != 200<<20 {
+		t.Errorf("%d bytes are held, %d before", held(), before)
+	}
+	large.Close()
+	if _, err := r.New(onnx.Float32, 1<<45); !errors.Is(err, ErrOutOfMemory) {
+		t.Errorf("2^47 bytes: error %v", err)
+	}
+}
+
 // TestNothing has an output without elements.
 func TestNothing(t *testing.T) {
 	t.Parallel()

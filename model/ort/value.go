@@ -40,6 +40,23 @@ func (r *Runtime) Wrap(data any, shape ...int64) (model.Value, error) {
 	return &value{runtime: r, handle: of(own), own: own, host: true, tensor: t}, nil
 }
 
+// New makes a tensor on the host, of which nothing is known, in the memory that the device reads
+// fastest.
+func (r *Runtime) New(kind onnx.Type, shape ...int64) (model.Value, error) {
+	if r.closed.Load() {
+		return nil, fmt.Errorf("make tensor: %w", errClosed)
+	}
+	h, err := r.room.tensor(kind, shape)
+	if err != nil {
+		return nil, fmt.Errorf("make tensor: %w", err)
+	}
+	values, err := r.wrap([]handle{h}, 1)
+	if err != nil {
+		return nil, fmt.Errorf("make tensor: %w", err)
+	}
+	return values[0], nil
+}
+
 func newTensor(data any, shape native.Shape) (native.Value, error) {
 	switch data := data.(type) {
 	case []float32:
