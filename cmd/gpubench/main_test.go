@@ -54,7 +54,7 @@ func TestMeasures(t *testing.T) {
 		if err := json.Unmarshal([]byte(lines[3+i]), &r); err != nil {
 			t.Fatal(err)
 		}
-		if r.Shape != "tiny" || r.Precision != precision || r.Device != "cpu" || r.MatmulTFLOPS <= 0 || len(r.Batches) != 2 {
+		if r.Shape != "tiny" || r.Precision != precision || r.Device != "cpu" || r.Cores == 0 || r.PeakTFLOPS != 1 || r.MatmulTFLOPS <= 0 || len(r.Batches) != 2 {
 			t.Errorf("%+v", r)
 		}
 		for j, b := range r.Batches {

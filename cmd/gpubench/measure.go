@@ -23,6 +23,7 @@ import (
 
 // report is what was measured of one model. Times are in seconds.
 type report struct {
+	bench.Machine
 	Shape        string  `json:"shape"`
 	Precision    string  `json:"precision"`
 	Device       string  `json:"device"` // the card's name, or cpu
@@ -33,6 +34,7 @@ type report struct {
 	Workers      int     `json:"workers"`
 	LoadSeconds  float64 `json:"load_seconds"`
 	MatmulTFLOPS float64 `json:"matmul_tflops"`          // 0 where not measured
+	PeakTFLOPS   float64 `json:"peak_tflops,omitempty"`  // by --peak
 	DeviceBytes  int64   `json:"device_bytes,omitempty"` // 0 where nvidia-smi does not tell
 	Batches      []batch `json:"batches"`
 }
@@ -68,7 +70,7 @@ func (o options) measure(ctx context.Context, rt *ort.Runtime, name string, p gr
 	defer func() { err = errors.Join(err, remove()) }()
 	card := look(ctx, rt.Device())
 	r = report{
-		Shape: name, Precision: p.String(), Device: card.name, Library: rt.Version(),
+		Machine: bench.ThisMachine(), PeakTFLOPS: o.peak / 1e12, Shape: name, Precision: p.String(), Device: card.name, Library: rt.Version(),
 		Frames: frames, Tokens: o.tokens, Rounds: o.rounds, Workers: o.workers,
 	}
 	begun := time.Now()
