@@ -25,9 +25,12 @@ import (
 // parrot is a model that counts what it is asked for and repeats its prompt.
 type parrot struct{ encoded, begun, pictures, generated atomic.Int64 }
 
-func (p *parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Features, error) {
-	p.encoded.Add(1)
-	return new(model.Features), nil
+func (p *parrot) EncodeAll(_ context.Context, imgs []*image.RGBA, _ model.View) (fs []*model.Features, _ error) {
+	for range imgs {
+		p.encoded.Add(1)
+		fs = append(fs, new(model.Features))
+	}
+	return fs, nil
 }
 
 func (p *parrot) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {

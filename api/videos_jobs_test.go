@@ -46,8 +46,11 @@ func (slides) Show(_ context.Context, at []time.Duration) iter.Seq2[frames.Sampl
 	}
 }
 
-func (stills) Encode(context.Context, *image.RGBA, model.View) (*model.Features, error) {
-	return new(model.Features), nil
+func (stills) EncodeAll(_ context.Context, imgs []*image.RGBA, _ model.View) (fs []*model.Features, _ error) {
+	for range imgs {
+		fs = append(fs, new(model.Features))
+	}
+	return fs, nil
 }
 
 func (stills) BeginAll(context.Context, [][]*model.Features) (*model.Prefix, error) {

@@ -82,20 +82,27 @@ type parrot struct {
 	windows                             [][]*model.Features
 	frames                              map[*model.Features]uint32
 	company                             map[*model.Prefix]float64
-	together, runs                      []int // windows begun, and texts generated, side by side
+	looks, together, runs               []int // pictures encoded, windows begun, and texts generated, side by side
 	fail                                error
+	blind                               uint32 // the frame of that number, from 1 on, cannot be encoded
 	alone                               bool   // several windows fail
 	cannot                              string // a prompt that fails
 }
 
-func (p *parrot) Encode(_ context.Context, img *image.RGBA, _ model.View) (*model.Features, error) {
-	p.encoded.Add(1)
-	f := new(model.Features)
+func (p *parrot) EncodeAll(_ context.Context, imgs []*image.RGBA, _ model.View) (fs []*model.Features, _ error) {
+	p.encoded.Add(int64(len(imgs)))
+	p.looks = append(p.looks, len(imgs))
 	if p.frames == nil {
 		p.frames, p.company = make(map[*model.Features]uint32), make(map[*model.Prefix]float64)
 	}
-	p.frames[f] = binary.BigEndian.Uint32(img.Pix)
-	return f, p.fail
+	for _, img := range imgs {
+		f, n := new(model.Features), binary.BigEndian.Uint32(img.Pix)
+		if p.blind > 0 && n == p.blind {
+			return nil, errBroken
+		}
+		p.frames[f], fs = n, append(fs, f)
+	}
+	return fs, p.fail
 }
 
 func (p *parrot) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {

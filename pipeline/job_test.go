@@ -34,16 +34,19 @@ func TestCaptionEncodesEachFrameOnce(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := new(parrot)
-			j, events := job(p, tt.samples)
-			if err := j.Caption(t.Context(), tt.clip, frames.Every(frames.Window{End: tt.clip.end}, tt.every)); err != nil {
-				t.Fatal(err)
+			for _, pictures := range []int{0, 4, 32} {
+				p := new(parrot)
+				j, events := job(p, tt.samples)
+				j.Pictures = pictures
+				if err := j.Caption(t.Context(), tt.clip, frames.Every(frames.Window{End: tt.clip.end}, tt.every)); err != nil {
+					t.Fatal(err)
+				}
+				cs := captions(t, *events)
+				if len(cs) != tt.captions || int(p.encoded.Load()) != tt.encoded || slices.Max(p.looks) > max(pictures, 1) {
+					t.Errorf("%d captions with %d frames encoded, want %d with %d; side by side %v", len(cs), p.encoded.Load(), tt.captions, tt.encoded, p.looks)
+				}
+				checkCover(t, cs, tt.clip.end, tt.samples)
 			}
-			cs := captions(t, *events)
-			if len(cs) != tt.captions || int(p.encoded.Load()) != tt.encoded {
-				t.Errorf("%d captions with %d frames encoded, want %d with %d", len(cs), p.encoded.Load(), tt.captions, tt.encoded)
-			}
-			checkCover(t, cs, tt.clip.end, tt.samples)
 		})
 	}
 }
@@ -61,6 +64,54 @@ func checkCover(t *testing.T, cs []*sinks.Caption, end time.Duration, samples in
 	}
 	if at != sinks.SecondsOf(end) {
 		t.Errorf("captions end at %v, the clip at %v", at, end)
+	}
+}
+
+// Frames go through the encoder in full runs where the model takes several, and the captions are
+// those of each alone: also before a frame that cannot be encoded, and before the clip breaks off.
+func TestCaptionEncodesTogether(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		breakAt  int
+		blind    uint32
+		captions int
+		looks    []int
+	}{
+		{"a whole clip", 0, 0, 3, []int{4, 4, 4, 4, 2}},
+		{"a frame that cannot be encoded", 0, 158, 1, []int{4, 4, 4, 1, 1}}, // the tenth of the 18
+		{"a clip that breaks off", 250, 0, 2, []int{4, 4, 4, 3}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var said [2][]sinks.Event
+			for i, pictures := range []int{1, 4} {
+				clip := steady(300, 10)
+				if tt.breakAt > 0 {
+					clip.breakAt, clip.err = tt.breakAt, errBroken
+				}
+				p := &parrot{blind: tt.blind}
+				j, events := job(p, 6)
+				j.Pictures = pictures
+				err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 10*time.Second))
+				if (tt.captions < 3) != errors.Is(err, errBroken) {
+					t.Errorf("%d side by side: error %v", pictures, err)
+				}
+				if pictures == 4 && !slices.Equal(p.looks, tt.looks) {
+					t.Errorf("so many are encoded side by side: %v, want %v", p.looks, tt.looks)
+				}
+				said[i] = *events
+			}
+			alone, together := captions(t, said[0]), captions(t, said[1])
+			if len(alone) != tt.captions || len(together) != tt.captions {
+				t.Fatalf("%d captions alone, %d together, want %d", len(alone), len(together), tt.captions)
+			}
+			for i, c := range alone {
+				if c.ID != together[i].ID || c.Confidence != together[i].Confidence || !slices.Equal(c.Frames, together[i].Frames) {
+					t.Errorf("caption %d: %+v together, %+v alone", i, together[i], c)
+				}
+			}
+		})
 	}
 }
 

@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"image"
 	"iter"
 	"time"
 
@@ -24,6 +26,8 @@ const (
 	showBatch = 256
 	// readAhead is how many decoded frames wait for the encoder.
 	readAhead = 2
+	// mostWaiting is how many bytes of pixels wait for others that share a run with them.
+	mostWaiting = 128 << 20
 )
 
 // A look is a window and what was on screen at each of its instants.
@@ -101,18 +105,10 @@ func each(ctx context.Context, v Voice, clip Clip, windows iter.Seq[numbered]) i
 		g := gatherer{voice: v}
 		for ws := range batches(windows, showBatch) {
 			g.begin(ws)
-			for s, err := range ahead(ctx, clip.Show, instants(ws, v.Samples)) {
-				if err == nil {
-					err = g.add(ctx, s)
-				}
-				if err != nil {
-					yield(look{}, err)
+			shown := ahead(ctx, clip.Show, instants(ws, v.Samples))
+			for l, err := range g.gather(ctx, shown) {
+				if !yield(l, err) || err != nil {
 					return
-				}
-				for l := range g.complete() {
-					if !yield(l, nil) {
-						return
-					}
 				}
 			}
 		}
@@ -121,52 +117,110 @@ func each(ctx context.Context, v Voice, clip Clip, windows iter.Seq[numbered]) i
 
 // A gatherer fills windows with the frames that arrive for their instants.
 type gatherer struct {
-	voice    Voice
-	windows  []numbered
-	features []*model.Features // for the instants answered and not yet handed on
-	pts      []time.Duration
-	decoded  time.Time
-	last     *seen
+	voice   Voice
+	windows []numbered
+	shown   []*seen // at the instants answered and not yet handed on
+	last    *seen   // it may be on screen in the next batch as well
+	waiting []*seen // to be encoded
+	bytes   int     // of their pixels
 }
 
-// seen is the frame encoded last: it may be on screen in the next batch as well.
+// seen is a frame.
 type seen struct {
 	pts      time.Duration
-	features *model.Features
+	image    *image.RGBA     // until it is encoded
+	features *model.Features // from then on
+	at       time.Time       // when it was decoded last
 }
 
 func (g *gatherer) begin(ws []numbered) { g.windows = ws }
 
-// add encodes the frame, unless it is the one before it, and notes it for each of its
-// instants.
-func (g *gatherer) add(ctx context.Context, s frames.Sample) error {
-	g.decoded = time.Now()
-	if g.last == nil || g.last.pts != s.PTS {
-		f, err := g.voice.Encode(ctx, s.Image, g.voice.View)
-		if err != nil {
-			return fmt.Errorf("encode frame at %v: %w", s.PTS, err)
+// gather yields the windows that frames make complete. An error comes after those that were
+// complete before it.
+func (g *gatherer) gather(ctx context.Context, shown iter.Seq2[frames.Sample, error]) iter.Seq2[look, error] {
+	return func(yield func(look, error) bool) {
+		for s, err := range shown {
+			if err == nil {
+				err = g.add(ctx, s)
+			} else {
+				err = cmp.Or(g.encode(ctx), err)
+			}
+			if !g.handOn(yield) || err != nil && !yield(look{}, err) {
+				return
+			}
 		}
-		g.last = &seen{s.PTS, f}
+		err := g.encode(ctx)
+		if g.handOn(yield) && err != nil {
+			yield(look{}, err)
+		}
 	}
+}
+
+// add notes the frame for each of its instants, and encodes it, unless it is the one before it,
+// when as many wait as go through the encoder together.
+func (g *gatherer) add(ctx context.Context, s frames.Sample) error {
+	if g.last == nil || g.last.pts != s.PTS {
+		g.last = &seen{pts: s.PTS, image: s.Image}
+		g.waiting, g.bytes = append(g.waiting, g.last), g.bytes+len(s.Image.Pix)
+	}
+	g.last.at = time.Now()
 	for range s.Count {
-		g.features = append(g.features, g.last.features)
-		g.pts = append(g.pts, s.PTS)
+		g.shown = append(g.shown, g.last)
+	}
+	if len(g.waiting) < g.voice.Pictures && g.bytes < mostWaiting {
+		return nil
+	}
+	return g.encode(ctx)
+}
+
+// encode encodes the frames that wait: together, or where that fails one after the other, so
+// that those before the one that fails are.
+func (g *gatherer) encode(ctx context.Context) error {
+	if len(g.waiting) == 0 {
+		return nil
+	}
+	waiting := g.waiting
+	g.waiting, g.bytes = nil, 0
+	if err := g.run(ctx, waiting); err == nil || len(waiting) == 1 {
+		return err
+	}
+	for i := range waiting {
+		if err := g.run(ctx, waiting[i:i+1]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// complete hands on the windows that have all their frames.
-func (g *gatherer) complete() iter.Seq[look] {
-	return func(yield func(look) bool) {
-		n := g.voice.Samples
-		for len(g.pts) >= n && len(g.windows) > 0 {
-			l := look{numbered: g.windows[0], features: g.features[:n:n], pts: g.pts[:n:n], complete: g.decoded}
-			g.windows, g.features, g.pts = g.windows[1:], g.features[n:], g.pts[n:]
-			if !yield(l) {
-				return
-			}
+func (g *gatherer) run(ctx context.Context, some []*seen) error {
+	imgs := make([]*image.RGBA, len(some))
+	for i, s := range some {
+		imgs[i] = s.image
+	}
+	features, err := g.voice.EncodeAll(ctx, imgs, g.voice.View)
+	if err != nil {
+		return fmt.Errorf("encode frame at %v: %w", some[0].pts, err)
+	}
+	for i, s := range some {
+		s.image, s.features = nil, features[i]
+	}
+	return nil
+}
+
+// handOn yields the windows that have all their frames encoded, as long as they are wanted.
+func (g *gatherer) handOn(yield func(look, error) bool) bool {
+	n := g.voice.Samples
+	for len(g.shown) >= n && len(g.windows) > 0 && g.shown[n-1].features != nil {
+		l := look{numbered: g.windows[0], complete: g.shown[n-1].at}
+		for _, s := range g.shown[:n] {
+			l.features, l.pts = append(l.features, s.features), append(l.pts, s.pts)
+		}
+		g.windows, g.shown = g.windows[1:], g.shown[n:]
+		if !yield(l, nil) {
+			return false
 		}
 	}
+	return true
 }
 
 func instants(ws []numbered, n int) []time.Duration {

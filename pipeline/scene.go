@@ -78,7 +78,7 @@ func (j Job) See(ctx context.Context, f Footage, w frames.Window) (*Scene, error
 
 func (j Job) seePicture(ctx context.Context, img *image.RGBA) (*Scene, error) {
 	begun := time.Now()
-	f, err := j.Encode(ctx, img, j.View)
+	f, err := j.Encode(ctx, img)
 	if err != nil {
 		return nil, fmt.Errorf("encode picture: %w", err)
 	}

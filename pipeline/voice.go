@@ -16,7 +16,7 @@ import (
 // Captioner is a model: *model.Model implements it. All methods are safe for
 // concurrent use and end early with the context's error.
 type Captioner interface {
-	Encode(ctx context.Context, img *image.RGBA, view model.View) (*model.Features, error)
+	EncodeAll(ctx context.Context, imgs []*image.RGBA, view model.View) ([]*model.Features, error)
 	BeginAll(ctx context.Context, windows [][]*model.Features) (*model.Prefix, error)
 	BeginPicture(ctx context.Context, picture *model.Features) (*model.Prefix, error)
 	GenerateAll(ctx context.Context, p *model.Prefix, rs []model.Request) ([]model.Text, error)
@@ -39,6 +39,17 @@ type Voice struct {
 	// Together is how many windows may be talked about side by side, which takes less time
 	// and more memory than one after another; less than 2 is one.
 	Together int
+	// Pictures is how many may go through the encoder in one run; less than 2 is one.
+	Pictures int
+}
+
+// Encode looks at one picture.
+func (v Voice) Encode(ctx context.Context, img *image.RGBA) (*model.Features, error) {
+	fs, err := v.EncodeAll(ctx, []*image.RGBA{img}, v.View)
+	if err != nil {
+		return nil, err
+	}
+	return fs[0], nil
 }
 
 // Begin begins one window.

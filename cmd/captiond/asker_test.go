@@ -46,9 +46,9 @@ type counting struct {
 	encoded *atomic.Int64
 }
 
-func (c counting) Encode(ctx context.Context, img *image.RGBA, v model.View) (*model.Features, error) {
-	c.encoded.Add(1)
-	return c.Captioner.Encode(ctx, img, v)
+func (c counting) EncodeAll(ctx context.Context, imgs []*image.RGBA, v model.View) ([]*model.Features, error) {
+	c.encoded.Add(int64(len(imgs)))
+	return c.Captioner.EncodeAll(ctx, imgs, v)
 }
 
 // asker is one as the daemon has it, until the test ends.

@@ -65,14 +65,10 @@ type running struct {
 	done   chan struct{}
 }
 
-// turns is how many cameras may use the model at once: a second one makes ready what is not
-// the model's own work.
-const turns = 2
-
 func newCameras(t *tool, m *models, emit func(context.Context, sinks.Event) error) *cameras {
 	return &cameras{
 		tool: t, models: m, emit: emit, running: make(map[string]*running),
-		ring: live.NewRing(t.config.Ring.Length, int64(t.config.Ring.MaxBytes)), load: live.NewLoad(turns),
+		ring: live.NewRing(t.config.Ring.Length, int64(t.config.Ring.MaxBytes)), load: live.NewLoad(t.turns),
 		policy: policy(t.config, t.config.Reach.Cameras), puts: make(chan put), ended: make(chan struct{}),
 	}
 }

@@ -64,7 +64,7 @@ func (t *tool) captionCamera(ctx context.Context, config configs.Camera, v pipel
 	camera := live.Camera{
 		Settings: settings(config), Connection: connection{rtspCamera(config)},
 		Decode: decodeLive(t.reader.decoder), Eye: opencv.Eye{}, Caption: v, Answer: v,
-		Ring: live.NewRing(config.Window, 0), Load: live.NewLoad(turns), Log: t.log,
+		Ring: live.NewRing(config.Window, 0), Load: live.NewLoad(t.turns), Log: t.log,
 		Emit: func(ctx context.Context, e sinks.Event) error {
 			if s, ok := e.(*sinks.Status); ok {
 				t.log.Info("camera", "state", s.State, "detail", s.Detail)

@@ -27,9 +27,9 @@ type timed struct {
 
 func (m timed) count(begun time.Time) { m.took.Add(int64(time.Since(begun))) }
 
-func (m timed) Encode(ctx context.Context, img *image.RGBA, v model.View) (*model.Features, error) {
+func (m timed) EncodeAll(ctx context.Context, imgs []*image.RGBA, v model.View) ([]*model.Features, error) {
 	defer m.count(time.Now())
-	return m.Captioner.Encode(ctx, img, v)
+	return m.Captioner.EncodeAll(ctx, imgs, v)
 }
 
 func (m timed) BeginAll(ctx context.Context, windows [][]*model.Features) (*model.Prefix, error) {
@@ -43,10 +43,10 @@ func (m timed) GenerateAll(ctx context.Context, p *model.Prefix, rs []model.Requ
 }
 
 // BenchmarkStill is the model's time for a camera that shows a still scene, as a part of its time
-// for one that shows a scene of 4 s after another: side by side for two minutes, the first
+// for one that shows a scene of 4 s after another: side by side for eight minutes, the first
 // pictures among them, gate on, a window each second.
 func BenchmarkStill(b *testing.B) {
-	const long = 2 * time.Minute
+	const long = 8 * time.Minute
 	m := openModels(b, builtIn, builtIn)
 	shows := []iter.Seq[*world.Scene]{scenes(41), world.Scenes(42, world.Options{Duration: time.Hour})} // that moves after 12 minutes
 	for b.Loop() {

@@ -25,6 +25,7 @@ type tool struct {
 	reader    reader
 	publisher sinks.Sink // nil without --nats
 	together  int        // windows that go through a model side by side
+	turns     int        // cameras that may use a model at once
 }
 
 // openTool reads the configuration of a command.
@@ -67,7 +68,7 @@ func (t *tool) openRuntime(ctx context.Context) (*ort.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.together = t.togetherOn(rt.Device())
+	t.together, t.turns = t.togetherOn(rt.Device()), turnsOn(rt.Device())
 	t.choosePrecision(rt.Device())
 	return rt, nil
 }
@@ -95,6 +96,15 @@ func (t *tool) togetherOn(device string) int {
 		return 4
 	}
 	return 16
+}
+
+// turnsOn is how many cameras may use a model at once: on a CPU a second one makes ready what is
+// not the model's own work, and a GPU is kept busy by four (cmd/gpubench).
+func turnsOn(device string) int {
+	if device == "cpu" {
+		return 2
+	}
+	return 4
 }
 
 // withModel opens a model by name for the time of use.
@@ -126,7 +136,7 @@ func (t *tool) modelOptions(name string) model.Options {
 // voice speaks with a model as configured.
 func (t *tool) voice(m *model.Model, request model.Request, view model.View) pipeline.Voice {
 	return pipeline.Voice{
-		Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request, Together: t.together,
+		Captioner: m, Name: fullName(m), Samples: m.Frames(), View: view, Request: request, Together: t.together, Pictures: m.EncodeBatch(),
 		Settings: fmt.Sprintf("transform=%s precision=%v", t.config.Model.Transform, m.Precision()),
 	}
 }

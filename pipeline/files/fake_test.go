@@ -318,8 +318,11 @@ type parrot struct {
 	before func(ctx context.Context) error // each text, where it is set
 }
 
-func (parrot) Encode(context.Context, *image.RGBA, model.View) (*model.Features, error) {
-	return new(model.Features), nil
+func (parrot) EncodeAll(_ context.Context, imgs []*image.RGBA, _ model.View) (fs []*model.Features, _ error) {
+	for range imgs {
+		fs = append(fs, new(model.Features))
+	}
+	return fs, nil
 }
 
 func (parrot) BeginAll(context.Context, [][]*model.Features) (*model.Prefix, error) {

@@ -256,10 +256,10 @@ type counted struct {
 	beat func()
 }
 
-// Encode implements pipeline.Captioner.
-func (c counted) Encode(ctx context.Context, img *image.RGBA, v model.View) (*model.Features, error) {
+// EncodeAll implements pipeline.Captioner.
+func (c counted) EncodeAll(ctx context.Context, imgs []*image.RGBA, v model.View) ([]*model.Features, error) {
 	defer c.beat()
-	return c.Captioner.Encode(ctx, img, v)
+	return c.Captioner.EncodeAll(ctx, imgs, v)
 }
 
 // BeginAll implements pipeline.Captioner.

@@ -178,12 +178,14 @@ type reader struct {
 	windows map[*model.Prefix]string
 }
 
-func (r *reader) Encode(_ context.Context, img *image.RGBA, _ model.View) (*model.Features, error) {
+func (r *reader) EncodeAll(_ context.Context, imgs []*image.RGBA, _ model.View) (fs []*model.Features, _ error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := new(model.Features)
-	r.frames[f] = binary.BigEndian.Uint32(img.Pix)
-	return f, nil
+	for _, img := range imgs {
+		f := new(model.Features)
+		r.frames[f], fs = binary.BigEndian.Uint32(img.Pix), append(fs, f)
+	}
+	return fs, nil
 }
 
 func (r *reader) BeginAll(_ context.Context, windows [][]*model.Features) (*model.Prefix, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -111,9 +113,11 @@ func TestSpeakLeft(t *testing.T) {
 				})
 				time.AfterFunc(1500*time.Millisecond, leave)
 				time.Sleep(1400 * time.Millisecond)
-				if err := s.load.do(t.Context(), func() error { return nil }); err != nil || time.Since(begun) != tt.free {
-					t.Errorf("the turn is free after %v: %v", time.Since(begun), err)
+				s.load.turns <- struct{}{}
+				if time.Since(begun) != tt.free {
+					t.Errorf("the turn is free after %v", time.Since(begun))
 				}
+				<-s.load.turns
 				s.wait.Wait()
 				for i := range 4 {
 					switch {
@@ -126,8 +130,8 @@ func TestSpeakLeft(t *testing.T) {
 						t.Errorf("talk %d, which was left: %+v after %v", i, s.said[i], s.ended[i])
 					}
 				}
-				if len(s.load.waiting) != 0 {
-					t.Errorf("%d wait for ever", len(s.load.waiting))
+				if len(s.load.talks.waiting) != 0 {
+					t.Errorf("%d wait for ever", len(s.load.talks.waiting))
 				}
 			})
 		})
@@ -154,4 +158,49 @@ func TestSpeakWithdrawn(t *testing.T) {
 			t.Errorf("%+v after %v, %d windows begun", s.said[1], s.ended[1], s.begun)
 		}
 	})
+}
+
+// What cameras show while the model is busy is looked at together, as far as it goes through the
+// encoder in one run: what cannot be looked at fails alone, and who leaves does not disturb.
+func TestLookTogether(t *testing.T) {
+	t.Parallel()
+	const n, blind, leaver = 7, 3, 5
+	for pictures, want := range map[int][]int{0: {1, 1, 1, 1, 1, 1}, 4: {1, 4, 1, 1, 1, 1, 1}, 32: {1, 5, 1, 1, 1, 1, 1}} {
+		t.Run(fmt.Sprint(pictures), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := &parrot{slowSight: time.Second, cannotSee: 10 * blind}
+				load := NewLoad(1)
+				left, leave := context.WithCancel(t.Context())
+				var wait sync.WaitGroup
+				var seen [n]*model.Features
+				var errs [n]error
+				for i := range n {
+					ctx := t.Context()
+					if i == leaver {
+						ctx = left
+					}
+					img := image.NewRGBA(image.Rect(0, 0, 1, 1))
+					img.Pix[0] = uint8(10 * i)
+					wait.Go(func() {
+						seen[i], errs[i] = load.look(ctx, picture{pipeline.Voice{Captioner: p, Pictures: pictures}, img})
+					})
+					synctest.Wait()
+				}
+				leave()
+				wait.Wait()
+				for i, err := range errs {
+					switch {
+					case i == blind && !errors.Is(err, errLost) || i == leaver && !errors.Is(err, context.Canceled):
+						t.Errorf("picture %d: error %v", i, err)
+					case i != blind && i != leaver && (err != nil || p.shades[seen[i]] != uint8(10*i)):
+						t.Errorf("picture %d: %v is seen, error %v", i, p.shades[seen[i]], err)
+					}
+				}
+				if !slices.Equal(p.looks, want) {
+					t.Errorf("so many are encoded side by side: %v, want %v", p.looks, want)
+				}
+			})
+		})
+	}
 }

@@ -197,18 +197,42 @@ type parrot struct {
 	slow                      time.Duration             // texts side by side take
 	together                  int                       // most windows begun side by side
 	cannot                    uint8                     // a shade that it cannot talk about
+	looks                     []int                     // pictures encoded side by side
+	slowSight                 time.Duration             // pictures side by side take
+	cannotSee                 uint8                     // a shade that it cannot look at
 }
 
-func (p *parrot) Encode(_ context.Context, img *image.RGBA, _ model.View) (*model.Features, error) {
+func (p *parrot) EncodeAll(ctx context.Context, imgs []*image.RGBA, _ model.View) (fs []*model.Features, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.encoded++
-	f := new(model.Features)
+	p.encoded += len(imgs)
+	p.looks = append(p.looks, len(imgs))
 	if p.shades == nil {
 		p.shades = make(map[*model.Features]uint8)
 	}
-	p.shades[f] = img.Pix[0]
-	return f, nil
+	for _, img := range imgs {
+		f := new(model.Features)
+		if p.cannotSee > 0 && img.Pix[0] == p.cannotSee {
+			return nil, errLost
+		}
+		p.shades[f], fs = img.Pix[0], append(fs, f)
+	}
+	return fs, p.wait(ctx, p.slowSight)
+}
+
+// wait lets others go on for a time.
+func (p *parrot) wait(ctx context.Context, slow time.Duration) error {
+	if slow == 0 {
+		return nil
+	}
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	select {
+	case <-time.After(slow):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // apart is a tenth for each step of grey.

@@ -1,9 +1,10 @@
 package live
 
 import (
-	"context"
 	"sync"
 	"time"
+
+	"github.com/captiond/captiond/pipeline"
 )
 
 // The rules of a Load.
@@ -29,12 +30,25 @@ type Load struct {
 	windows int // offered since
 	missed  int // of these
 	calm    int // judgements in a row that found room
-	waiting []*errand
+
+	talks    queue[pipeline.Talk, pipeline.Said]
+	pictures queue[picture, sight]
 }
 
 // NewLoad allows so many turns at once.
 func NewLoad(turns int) *Load {
-	return &Load{turns: make(chan struct{}, max(turns, 1)), stretch: 1, judged: time.Now()}
+	l := &Load{turns: make(chan struct{}, max(turns, 1)), stretch: 1, judged: time.Now()}
+	l.talks = queue[pipeline.Talk, pipeline.Said]{
+		load: l, do: pipeline.Discuss,
+		room:  func(t pipeline.Talk) int { return max(t.Together, 1) },
+		alike: func(a, b pipeline.Talk) bool { return a.Captioner == b.Captioner },
+	}
+	l.pictures = queue[picture, sight]{
+		load: l, do: sights,
+		room:  func(p picture) int { return max(p.Pictures, 1) },
+		alike: func(a, b picture) bool { return a.Captioner == b.Captioner && a.View == b.View },
+	}
+	return l
 }
 
 // Stretch is the factor by which strides are longer than asked for.
@@ -43,17 +57,6 @@ func (l *Load) Stretch() int {
 	defer l.mu.Unlock()
 	l.judge(time.Now())
 	return l.stretch
-}
-
-// do waits for a turn and takes it.
-func (l *Load) do(ctx context.Context, work func() error) (err error) {
-	select {
-	case l.turns <- struct{}{}:
-		l.turn(func() { err = work() })
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // turn uses a turn that was taken, and gives it back.

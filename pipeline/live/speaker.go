@@ -81,7 +81,8 @@ func (s *speaker) look(ctx context.Context, f sample) error {
 		last := s.looks[len(s.looks)-1]
 		l.used, l.fs = last.used, last.fs
 	} else {
-		if err := s.Load.do(ctx, func() (err error) { l.fs, err = s.encode(ctx, f); return err }); err != nil {
+		var err error
+		if l.fs, err = s.encode(ctx, f); err != nil {
 			return err
 		}
 		s.stats.encoded.Add(1)
@@ -98,18 +99,16 @@ func (s *speaker) look(ctx context.Context, f sample) error {
 // encode has the models look at a frame: once, where they are one. Where nothing is asked of
 // the answer model it does not look.
 func (s *speaker) encode(ctx context.Context, f sample) (fs [2]*model.Features, err error) {
-	if fs[0], err = s.Caption.Encode(ctx, f.image, s.Caption.View); err != nil {
-		return fs, fmt.Errorf("encode frame: %w", err)
+	if fs[0], err = s.Load.look(ctx, picture{s.Caption, f.image}); err != nil {
+		return fs, err
 	}
 	switch {
 	case s.Answer.Name == s.Caption.Name:
 		fs[1] = fs[0]
 	case len(s.Questions) > 0 || s.Answers:
-		if fs[1], err = s.Answer.Encode(ctx, f.image, s.Answer.View); err != nil {
-			return fs, fmt.Errorf("encode frame: %w", err)
-		}
+		fs[1], err = s.Load.look(ctx, picture{s.Answer, f.image})
 	}
-	return fs, nil
+	return fs, err
 }
 
 // speak captions a window and answers the standing questions about it.
