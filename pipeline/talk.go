@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/captiond/captiond/model"
@@ -27,8 +28,25 @@ type Said struct {
 // Discuss holds talks with one model, side by side where there is room: what each of them
 // says, and whether it fails, does not depend on the others, but for the last digits of
 // confidences.
-func Discuss(ctx context.Context, talks []Talk) []Said {
-	if len(talks) > 1 && rows(talks) <= abreast {
+func Discuss(ctx context.Context, talks []Talk) (all []Said) {
+	for some := range slices.Chunk(talks, fitting(talks)) {
+		all = append(all, discuss(ctx, some)...)
+	}
+	return all
+}
+
+// fitting is how many of the talks there is room for side by side: the model computes as many
+// rows for every window as for the one with most.
+func fitting(talks []Talk) int {
+	rows := 1
+	for _, t := range talks {
+		rows = max(rows, len(t.Prompts)*t.beams())
+	}
+	return max(abreast/rows, 1)
+}
+
+func discuss(ctx context.Context, talks []Talk) []Said {
+	if len(talks) > 1 {
 		if all, err := together(ctx, talks); err == nil {
 			return all
 		}
@@ -38,14 +56,6 @@ func Discuss(ctx context.Context, talks []Talk) []Said {
 		all[i] = t.alone(ctx)
 	}
 	return all
-}
-
-// rows are those that the model computes: for every window as many as for the one with most.
-func rows(talks []Talk) (n int) {
-	for _, t := range talks {
-		n = max(n, len(t.Prompts)*t.beams())
-	}
-	return n * len(talks)
 }
 
 func together(ctx context.Context, talks []Talk) ([]Said, error) {

@@ -99,7 +99,7 @@ func TestWindowsSideBySide(t *testing.T) {
 	}
 }
 
-// Talks that would need too much room side by side are held one after another, and one that
+// Talks that would need too much room side by side are held some after others, and one that
 // fails does so alone.
 func TestDiscuss(t *testing.T) {
 	t.Parallel()
@@ -110,7 +110,8 @@ func TestDiscuss(t *testing.T) {
 	}{
 		{[]int{1, 1, 1}, []int{3}, -1},
 		{[]int{8, 1, 2, 3}, []int{4}, -1},
-		{[]int{9, 1, 2, 3}, []int{1, 1, 1, 1}, -1},
+		{[]int{9, 1, 2, 3}, []int{3, 1}, -1},
+		{[]int{33, 1}, []int{1, 1}, -1},
 		{[]int{3, 3}, []int{2, 1, 1}, 1},
 	} {
 		p := new(parrot)
