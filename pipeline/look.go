@@ -142,7 +142,7 @@ func (g *gatherer) gather(ctx context.Context, shown iter.Seq2[frames.Sample, er
 		for s, err := range shown {
 			if err == nil {
 				err = g.add(ctx, s)
-			} else {
+			} else if ctx.Err() == nil {
 				err = cmp.Or(g.encode(ctx), err)
 			}
 			if !g.handOn(yield) || err != nil && !yield(look{}, err) {

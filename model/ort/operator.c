@@ -178,11 +178,14 @@ static const OrtCustomOp cpu_operator = OPERATOR(cpu_provider, on_cpu);
 static const OrtCustomOp gpu_operator = OPERATOR(gpu_provider, on_gpu);
 
 OrtStatus *captiond_operators(const OrtApi *api, int on_gpus, OrtCustomOpDomain **domain) {
+	*domain = NULL;
 	OrtStatus *failed = api->CreateCustomOpDomain("captiond", domain);
 	if (!failed)
 		failed = api->CustomOpDomain_Add(*domain, &cpu_operator);
 	if (!failed && on_gpus)
 		failed = api->CustomOpDomain_Add(*domain, &gpu_operator);
+	if (failed)
+		api->ReleaseCustomOpDomain(*domain); // which takes NULL
 	return failed;
 }
 
@@ -227,6 +230,8 @@ static const char *load(const char *compiled) {
 }
 
 const char *captiond_compile(const char *nvrtc, const char *source) {
+	if (gpu.function)
+		return NULL;
 	void *library = dlopen(nvrtc, RTLD_LAZY);
 	if (!library)
 		return "it is not there";

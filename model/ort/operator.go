@@ -20,21 +20,26 @@ import (
 //go:embed operator.cu
 var operatorSource string
 
-// compileOperators compiles the operators of this package for GPUs.
+// compileOperators compiles the operators of this package for GPUs, once in a process.
 func compileOperators() error {
-	source := C.CString(operatorSource)
-	defer C.free(unsafe.Pointer(source))
-	var errs []error
+	environment.Lock()
+	defer environment.Unlock()
 	for _, name := range []string{"libnvrtc.so.13", "libnvrtc.so.12"} {
-		library := C.CString(name)
-		failed := C.captiond_compile(library, source)
-		C.free(unsafe.Pointer(library))
-		if failed == nil {
-			return nil
+		if beforehand(name) {
+			return compileWith(name)
 		}
-		errs = append(errs, fmt.Errorf("compile operators with %s: %s", name, C.GoString(failed)))
 	}
-	return errors.Join(errs...)
+	return errors.New("compile operators: neither NVRTC 13 nor 12 is there; `make deps-gpu` fetches it")
+}
+
+func compileWith(nvrtc string) error {
+	library, source := C.CString(nvrtc), C.CString(operatorSource)
+	defer C.free(unsafe.Pointer(library))
+	defer C.free(unsafe.Pointer(source))
+	if failed := C.captiond_compile(library, source); failed != nil {
+		return fmt.Errorf("compile operators: %s", C.GoString(failed))
+	}
+	return nil
 }
 
 // operators are those of this package, for CPUs and, if they were compiled, for GPUs.
