@@ -67,8 +67,8 @@ func checkCover(t *testing.T, cs []*sinks.Caption, end time.Duration, samples in
 	}
 }
 
-// Frames go through the encoder in full runs where the model takes several, and the captions are
-// those of each alone: also before a frame that cannot be encoded, and before the clip breaks off.
+// Frames of a group of windows go through the encoder in full runs where the model takes several,
+// and the captions are those of each alone: also before a frame that cannot be encoded, and before the clip breaks off.
 func TestCaptionEncodesTogether(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -78,9 +78,9 @@ func TestCaptionEncodesTogether(t *testing.T) {
 		captions int
 		looks    []int
 	}{
-		{"a whole clip", 0, 0, 3, []int{4, 4, 4, 4, 2}},
-		{"a frame that cannot be encoded", 0, 158, 1, []int{4, 4, 4, 1, 1}}, // the tenth of the 18
-		{"a clip that breaks off", 250, 0, 2, []int{4, 4, 4, 3}},
+		{"a whole clip", 0, 0, 3, []int{4, 2, 4, 4, 4}},
+		{"a frame that cannot be encoded", 0, 158, 1, []int{4, 2, 4, 1, 1, 1, 1}}, // the tenth of the 18
+		{"a clip that breaks off", 250, 0, 2, []int{4, 2, 4, 4, 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +92,7 @@ func TestCaptionEncodesTogether(t *testing.T) {
 				}
 				p := &parrot{blind: tt.blind}
 				j, events := job(p, 6)
-				j.Pictures = pictures
+				j.Together, j.Pictures = 2, pictures
 				err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 10*time.Second))
 				if (tt.captions < 3) != errors.Is(err, errBroken) {
 					t.Errorf("%d side by side: error %v", pictures, err)
@@ -134,6 +134,7 @@ func TestCaptionIsEmittedBeforeTheClipEnds(t *testing.T) {
 	t.Parallel()
 	clip := steady(3600, 1)
 	j, _ := job(new(parrot), 6)
+	j.Together, j.Pictures = 32, 32
 	stop := errors.New("seen enough")
 	j.Emit = func(sinks.Event) error { return stop }
 	err := j.Caption(t.Context(), clip, frames.Every(frames.Window{End: clip.end}, 10*time.Second))

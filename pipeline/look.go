@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/captiond/captiond/frames"
@@ -91,7 +92,7 @@ func (j Job) groups(ctx context.Context, clip Clip, windows iter.Seq[frames.Wind
 				return
 			}
 			group = append(group, l)
-			if j.group(l.n+1) == l.n+1 && !flush() {
+			if j.last(l.n) && !flush() {
 				return
 			}
 		}
@@ -104,13 +105,14 @@ func each(ctx context.Context, v Voice, clip Clip, windows iter.Seq[numbered]) i
 	return func(yield func(look, error) bool) {
 		g := gatherer{voice: v}
 		for ws := range batches(windows, showBatch) {
-			g.begin(ws)
-			shown := ahead(ctx, clip.Show, instants(ws, v.Samples))
-			for l, err := range g.gather(ctx, shown) {
-				if !yield(l, err) || err != nil {
-					return
-				}
+			g.windows = append(g.windows, ws...)
+			if !g.gather(ctx, ahead(ctx, clip.Show, instants(ws, v.Samples)), yield) {
+				return
 			}
+		}
+		err := g.encode(ctx)
+		if g.handOn(yield) && err != nil {
+			yield(look{}, err)
 		}
 	}
 }
@@ -133,31 +135,28 @@ type seen struct {
 	at       time.Time       // when it was decoded last
 }
 
-func (g *gatherer) begin(ws []numbered) { g.windows = ws }
-
-// gather yields the windows that frames make complete. An error comes after those that were
-// complete before it.
-func (g *gatherer) gather(ctx context.Context, shown iter.Seq2[frames.Sample, error]) iter.Seq2[look, error] {
-	return func(yield func(look, error) bool) {
-		for s, err := range shown {
-			if err == nil {
-				err = g.add(ctx, s)
-			} else if ctx.Err() == nil {
-				err = cmp.Or(g.encode(ctx), err)
-			}
-			if !g.handOn(yield) || err != nil && !yield(look{}, err) {
-				return
-			}
+// gather yields the windows that frames make complete, as long as they are wanted. An error comes
+// after those that were complete before it, and is the last.
+func (g *gatherer) gather(ctx context.Context, shown iter.Seq2[frames.Sample, error], yield func(look, error) bool) bool {
+	for s, err := range shown {
+		if err == nil {
+			err = g.add(ctx, s)
+		} else if ctx.Err() == nil {
+			err = cmp.Or(g.encode(ctx), err)
 		}
-		err := g.encode(ctx)
-		if g.handOn(yield) && err != nil {
+		if !g.handOn(yield) {
+			return false
+		}
+		if err != nil {
 			yield(look{}, err)
+			return false
 		}
 	}
+	return true
 }
 
-// add notes the frame for each of its instants, and encodes it, unless it is the one before it,
-// when as many wait as go through the encoder together.
+// add notes the frame for each of its instants, and has it encoded, unless it is the one before
+// it, when that is due.
 func (g *gatherer) add(ctx context.Context, s frames.Sample) error {
 	if g.last == nil || g.last.pts != s.PTS {
 		g.last = &seen{pts: s.PTS, image: s.Image}
@@ -167,10 +166,20 @@ func (g *gatherer) add(ctx context.Context, s frames.Sample) error {
 	for range s.Count {
 		g.shown = append(g.shown, g.last)
 	}
-	if len(g.waiting) < g.voice.Pictures && g.bytes < mostWaiting {
+	if !g.due() {
 		return nil
 	}
 	return g.encode(ctx)
+}
+
+// due says that as many frames wait as go through the encoder together, or that a group of
+// windows, which are talked about at once, has all its frames.
+func (g *gatherer) due() bool {
+	if len(g.waiting) >= g.voice.Pictures || g.bytes >= mostWaiting {
+		return true
+	}
+	shown := min(len(g.shown)/g.voice.Samples, len(g.windows))
+	return slices.ContainsFunc(g.windows[:shown], func(w numbered) bool { return g.voice.last(w.n) })
 }
 
 // encode encodes the frames that wait: together, or where that fails one after the other, so

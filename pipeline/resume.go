@@ -65,9 +65,12 @@ func (j Job) begin(windows iter.Seq[frames.Window]) int {
 
 // group is the number of the first window of the group of window n. The first window has one of
 // its own, so that the first caption comes soon.
-func (j Job) group(n int) int {
+func (v Voice) group(n int) int {
 	if n == 0 {
 		return 0
 	}
-	return n - (n-1)%max(j.Together, 1)
+	return n - (n-1)%max(v.Together, 1)
 }
+
+// last tells whether window n is the last of its group.
+func (v Voice) last(n int) bool { return v.group(n+1) == n+1 }

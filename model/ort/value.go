@@ -11,13 +11,13 @@ import (
 	"github.com/captiond/captiond/model/onnx"
 )
 
-// value is a tensor: an input, which lies in Go's memory, or an output, which lies where it
-// was computed.
+// value is a tensor: an input, which lies in Go's memory or in that of the library, or an output,
+// which lies where it was computed or where the host reads it.
 type value struct {
 	tensor
 	runtime *Runtime
 	handle  handle       // nil when closed
-	own     native.Value // of an input: holds the handle and the Go memory that it points at
+	own     native.Value // of what was wrapped: holds the handle and the Go memory that it points at
 	host    bool         // data lies where the host reads it
 	floats  []float32    // on the host, as soon as they are there
 }
