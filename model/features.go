@@ -146,11 +146,7 @@ func (f *Features) Vectors() []float32 {
 	if f.halves == nil {
 		return f.floats
 	}
-	floats := make([]float32, len(f.halves))
-	for i, h := range f.halves {
-		floats[i] = float16.Float32(h)
-	}
-	return floats
+	return float16.Floats(f.halves)
 }
 
 // Bytes is the memory that the features take.

@@ -37,7 +37,7 @@ func TestWindowsAreTheSameAloneAndTogether(t *testing.T) {
 			}
 			most := 1e-4
 			if precision == graph.Float16 {
-				most = 1e-3 // two units of its last place
+				most = 5e-4 // a unit of its last place
 			}
 			near(t, r.String(), []float64{got.Confidence, got.MinConfidence}, []float64{want.Confidence, want.MinConfidence}, most)
 		}

@@ -27,8 +27,9 @@ import (
 const method = `Method: windows of six frames of noise at the model's own size are encoded, begun and
 captioned with a forced number of tokens, as many windows in the same runs as the line says.
 Captions a second are those of all workers together, reading pictures included, when each is
-in another part of its round; seconds are those of one worker alone, medians over the rounds. Streams are cameras that one caption each 10 s leaves room for: with six new frames
-for a caption (the captions a second times 10), and with one new frame, the other five being
+in another part of its round; seconds are those of one worker alone, medians over the rounds.
+Streams are cameras that one caption each 10 s leaves room for: with six new frames for a
+caption (the captions a second times 10), and with one new frame, the other five being
 remembered (a sixth of the encoder's time). Work is the operations of encoder and prefix,
 matrix products and attention, the tokens not counted: of one worker over its seconds, and of
 all workers by the captions a second, each in parts of the rate at which the same device

@@ -21,6 +21,15 @@ func Of(v float32) uint16 {
 	return sign | uint16((magnitude-0x38000000+0xfff+odd)>>13)
 }
 
+// Floats are the values of several.
+func Floats(halves []uint16) []float32 {
+	floats := make([]float32, len(halves))
+	for i, h := range halves {
+		floats[i] = Float32(h)
+	}
+	return floats
+}
+
 // Float32 is the value of a binary16, exactly.
 func Float32(h uint16) float32 {
 	sign, magnitude := uint32(h&0x8000)<<16, uint32(h&0x7fff)

@@ -75,20 +75,17 @@ func (b *builder) biasOfBoth(name, values string, n int64) []float32 {
 // widen is the first layer of an MLP with the activation, which adds the bias where there is
 // an operator for that.
 func (b *builder) widen(x, name string, t Tower) string {
-	var op string
-	var attributes []onnx.Attribute
+	biased := func(op string, attributes ...onnx.Attribute) string {
+		y := b.product(x, name, t.Hidden, t.MLP)
+		return b.Op(op, []string{y.rows, b.weight(y.bias, t.MLP)}, attributes...)
+	}
 	switch {
-	case !b.gpu():
-	case t.Activation == "gelu":
-		op = "com.microsoft.BiasGelu"
-	case t.Activation == "quick_gelu" && t.MLP%8 == 0:
-		op, attributes = "captiond.BiasQuickGelu", []onnx.Attribute{onnx.Float("alpha", 1.702)} // of model/ort
+	case b.gpu() && t.Activation == "gelu":
+		return biased("com.microsoft.BiasGelu")
+	case b.gpu() && t.Activation == "quick_gelu" && t.MLP%8 == 0:
+		return biased("captiond.BiasQuickGelu", onnx.Float("alpha", 1.702)) // of model/ort
 	}
-	if op == "" {
-		return b.activation(b.linear(x, name, t.Hidden, t.MLP), t.Activation)
-	}
-	y := b.product(x, name, t.Hidden, t.MLP)
-	return b.Op(op, []string{y.rows, b.weight(y.bias, t.MLP)}, attributes...)
+	return b.activation(b.linear(x, name, t.Hidden, t.MLP), t.Activation)
 }
 
 // query is the linear layer of queries. On GPUs the product scales it on the way, and the

@@ -155,14 +155,11 @@ func results(t *testing.T, activation string, p graph.Precision, prefix, step pa
 }
 
 // numbers are what a value holds that is in the precision of the model.
-func numbers(v model.Value, p graph.Precision) (floats []float32) {
+func numbers(v model.Value, p graph.Precision) []float32 {
 	if p != graph.Float16 {
 		return slices.Clone(v.Float32())
 	}
-	for _, h := range v.Half() {
-		floats = append(floats, float16.Float32(h))
-	}
-	return floats
+	return float16.Floats(v.Half())
 }
 
 // distances are the lengths of the differences over the lengths.

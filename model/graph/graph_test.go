@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -89,5 +90,12 @@ func TestInterfaces(t *testing.T) {
 		if err != nil || !slices.Equal(b, again) {
 			t.Errorf("%s: the same checkpoint gives other bytes (%v)", name, err)
 		}
+	}
+}
+
+func TestHalfBytes(t *testing.T) {
+	t.Parallel()
+	if b := halfBytes([]float32{1, -2}); binary.LittleEndian.Uint16(b[2:]) != 0xc000 || len(b) != 4 {
+		t.Errorf("%x", b)
 	}
 }

@@ -112,7 +112,7 @@ func TestValuesLieInTheHeap(t *testing.T) {
 	g.Output(g.Op("Expand", []string{g.Input("x", onnx.Float32, 1), g.Ints(rows, columns)}), onnx.Float32, rows, columns)
 	s := newSession(t, r, g.Bytes())
 	before := held()
-	out, err := s.Run(t.Context(), floats(t, r, []float32{1}, 1))
+	out, err := s.Run(t.Context(), wrap(t, r, []float32{1}, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -229,12 +229,14 @@ static const char *load(const char *compiled) {
 	return NULL;
 }
 
-const char *captiond_compile(const char *nvrtc, const char *source) {
+const char *captiond_compile(const char *source) {
 	if (gpu.function)
 		return NULL;
-	void *library = dlopen(nvrtc, RTLD_LAZY);
+	void *library = dlopen("libnvrtc.so.13", RTLD_LAZY);
 	if (!library)
-		return "it is not there";
+		library = dlopen("libnvrtc.so.12", RTLD_LAZY);
+	if (!library)
+		return "neither NVRTC 13 nor 12 is there; `make deps-gpu` fetches it";
 	char *compiled = malloc(ptx_most);
 	const char *failed = compiled ? ptx(library, source, compiled) : "bad_alloc";
 	if (!failed)

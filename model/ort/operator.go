@@ -8,7 +8,6 @@ import "C"
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 	"unsafe"
 
@@ -24,19 +23,9 @@ var operatorSource string
 func compileOperators() error {
 	environment.Lock()
 	defer environment.Unlock()
-	for _, name := range []string{"libnvrtc.so.13", "libnvrtc.so.12"} {
-		if beforehand(name) {
-			return compileWith(name)
-		}
-	}
-	return errors.New("compile operators: neither NVRTC 13 nor 12 is there; `make deps-gpu` fetches it")
-}
-
-func compileWith(nvrtc string) error {
-	library, source := C.CString(nvrtc), C.CString(operatorSource)
-	defer C.free(unsafe.Pointer(library))
+	source := C.CString(operatorSource)
 	defer C.free(unsafe.Pointer(source))
-	if failed := C.captiond_compile(library, source); failed != nil {
+	if failed := C.captiond_compile(source); failed != nil {
 		return fmt.Errorf("compile operators: %s", C.GoString(failed))
 	}
 	return nil

@@ -20,8 +20,8 @@ OrtStatus *captiond_add_operators(const OrtApi *api, OrtSessionOptions *options,
 void captiond_release_operators(const OrtApi *api, OrtCustomOpDomain *domain);
 
 // captiond_compile compiles the operator's source, operator.cu, for this process's GPUs with
-// the NVRTC of that name, unless it has, and returns what failed, NULL for nothing. One thread
-// calls it at a time.
-const char *captiond_compile(const char *nvrtc, const char *source);
+// NVRTC 13 or 12, unless it has, and returns what failed, NULL for nothing. One thread calls it
+// at a time.
+const char *captiond_compile(const char *source);
 
 #endif

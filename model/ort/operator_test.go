@@ -19,16 +19,6 @@ func biasQuickGelu(attributes ...onnx.Attribute) []byte {
 	return g.Bytes()
 }
 
-func halves(t *testing.T, r *Runtime, data []uint16, shape ...int64) model.Value {
-	t.Helper()
-	v, err := r.Wrap(data, shape...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(v.Close)
-	return v
-}
-
 // TestBiasQuickGelu holds the operator to its formula in double precision, over all finite
 // numbers that float16 has.
 func TestBiasQuickGelu(t *testing.T) {
@@ -46,7 +36,7 @@ func TestBiasQuickGelu(t *testing.T) {
 		bias = append(bias, float16.Of(b))
 	}
 	rows := int64(len(x) / len(bias))
-	out, err := s.Run(t.Context(), halves(t, r, x, rows, 8), halves(t, r, bias, 8))
+	out, err := s.Run(t.Context(), wrap(t, r, x, rows, 8), wrap(t, r, bias, 8))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +59,7 @@ func TestBiasQuickGeluRefuses(t *testing.T) {
 	s := newSession(t, r, biasQuickGelu(onnx.Float("alpha", 1)))
 	for name, shape := range map[string][]int64{"other columns": {1, 16}, "odd columns": {2, 4}} {
 		bias := min(shape[1], 8)
-		if _, err := s.Run(t.Context(), halves(t, r, make([]uint16, shape[0]*shape[1]), shape...), halves(t, r, make([]uint16, bias), bias)); err == nil || !strings.Contains(err.Error(), "a multiple of eight") {
+		if _, err := s.Run(t.Context(), wrap(t, r, make([]uint16, shape[0]*shape[1]), shape...), wrap(t, r, make([]uint16, bias), bias)); err == nil || !strings.Contains(err.Error(), "a multiple of eight") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

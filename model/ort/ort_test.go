@@ -80,7 +80,8 @@ func newSessionRead(t *testing.T, r *Runtime, graph []byte, read int) model.Sess
 	return s
 }
 
-func floats(t *testing.T, r *Runtime, data []float32, shape ...int64) model.Value {
+// wrap is a tensor of a slice until the test ends.
+func wrap(t *testing.T, r *Runtime, data any, shape ...int64) model.Value {
 	t.Helper()
 	v, err := r.Wrap(data, shape...)
 	if err != nil {
@@ -94,7 +95,7 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu"})
 	s := newSession(t, r, product(2, 2))
-	out, err := s.Run(t.Context(), floats(t, r, []float32{1, 1, 0, 2}, 2, 2))
+	out, err := s.Run(t.Context(), wrap(t, r, []float32{1, 1, 0, 2}, 2, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestRunIsConcurrent(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu", Threads: 1})
 	s := newSession(t, r, product(8, 32))
-	x := floats(t, r, make([]float32, 32*32), 32, 32)
+	x := wrap(t, r, make([]float32, 32*32), 32, 32)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -152,7 +153,7 @@ func TestWeightsFromFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := s.Run(t.Context(), floats(t, r, []float32{10, 20}, 2))
+		out, err := s.Run(t.Context(), wrap(t, r, []float32{10, 20}, 2))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +171,7 @@ func TestCancelledRunEnds(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu", Threads: 1})
 	s := newSession(t, r, product(2000, 512))
-	x := floats(t, r, make([]float32, 512*512), 512, 512)
+	x := wrap(t, r, make([]float32, 512*512), 512, 512)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	started := time.Now()
@@ -190,7 +191,7 @@ func TestBadUse(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu"})
 	s := newSession(t, r, product(1, 2))
-	x := floats(t, r, make([]float32, 4), 2, 2)
+	x := wrap(t, r, make([]float32, 4), 2, 2)
 	closed, err := r.NewSession(model.Graph{ONNX: product(1, 2)})
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +218,7 @@ func TestBadUse(t *testing.T) {
 	}{
 		"no input":        {run(s), "0 inputs given, the graph has 1"},
 		"closed input":    {run(s, gone), "input 0 is closed"},
-		"wrong shape":     {run(s, floats(t, r, make([]float32, 2), 1, 2)), "invalid dimensions"},
+		"wrong shape":     {run(s, wrap(t, r, make([]float32, 2), 1, 2)), "invalid dimensions"},
 		"closed session":  {run(closed, x), "it is closed"},
 		"too few numbers": {short, "has 4 elements, 1 are given"},
 		"no graph":        {graph, "read onnx model"},

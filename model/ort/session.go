@@ -19,7 +19,6 @@ type session struct {
 	mu      sync.RWMutex // held for reading by Run, for writing by Close
 	native  *native.DynamicAdvancedSession
 	bound   *bound // to be run
-	read    int    // of the outputs, by the host
 }
 
 // NewSession loads a graph. The weights' file is mapped, not read: it must not change
@@ -42,7 +41,7 @@ func (r *Runtime) NewSession(g model.Graph) (model.Session, error) {
 		return nil, fmt.Errorf("load graph: %w", failure(err))
 	}
 	r.live.Add(1)
-	return &session{runtime: r, inputs: len(inputs), native: s, bound: r.memory.bind(s, inputs, outputs, g.Read), read: g.Read}, nil
+	return &session{runtime: r, inputs: len(inputs), native: s, bound: r.memory.bind(s, inputs, outputs, g.Read)}, nil
 }
 
 // sessionOptions are the library's options for one session. Free them with Destroy.
@@ -106,7 +105,8 @@ func (r *Runtime) entries(g model.Graph) map[string]string {
 }
 
 // Run computes the outputs, which stay where they are computed, but for those that the host
-// reads: the next Run takes them as inputs without a copy. A cancelled context ends it between two operators.
+// reads: the next Run takes them as inputs without a copy. A cancelled context ends it between
+// two operators.
 func (s *session) Run(ctx context.Context, inputs ...model.Value) ([]model.Value, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -119,7 +119,7 @@ func (s *session) Run(ctx context.Context, inputs ...model.Value) ([]model.Value
 	if err != nil {
 		return nil, fmt.Errorf("run graph: %w", err)
 	}
-	values, err := s.runtime.wrap(out, s.read)
+	values, err := s.runtime.wrap(out, int(s.bound.c.read))
 	if err != nil {
 		return nil, fmt.Errorf("run graph: %w", err)
 	}

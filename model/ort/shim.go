@@ -216,15 +216,10 @@ func preload(folder string) {
 		"libcudart.so.13", "libnvJitLink.so.13", "libnvrtc-builtins.so.13.0", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13",
 		"libcurand.so.10", "libcufft.so.12", "libcudnn.so.9",
 	} {
-		beforehand(filepath.Join(folder, name)) // what is missing, the provider asks for again
+		path := C.CString(filepath.Join(folder, name))
+		C.captiond_preload(path) // what is missing, the provider asks for again
+		C.free(unsafe.Pointer(path))
 	}
-}
-
-// beforehand loads a library for those that are loaded after it, if it is there.
-func beforehand(path string) bool {
-	name := C.CString(path)
-	defer C.free(unsafe.Pointer(name))
-	return C.captiond_preload(name) != 0
 }
 
 // cudaDownload copies from a GPU by the CUDA runtime that the provider has loaded. It stands

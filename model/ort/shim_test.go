@@ -23,7 +23,7 @@ func TestOutputsStayOnTheDevice(t *testing.T) {
 		return nil
 	}
 	s := newSession(t, r, product(1, 2))
-	x := floats(t, r, []float32{1, 1, 0, 2}, 2, 2)
+	x := wrap(t, r, []float32{1, 1, 0, 2}, 2, 2)
 	squared, err := s.Run(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestOtherTypes(t *testing.T) {
 	down.Output(down.Op("Cast", []string{down.Input("x", onnx.Float32, 3)}, onnx.Int("to", int64(onnx.Float16))), onnx.Float16, 3)
 	up := onnx.New("up", 17)
 	up.Output(up.Op("Cast", []string{up.Input("x", onnx.Float16, 3)}, onnx.Int("to", int64(onnx.Float32))), onnx.Float32, 3)
-	half, err := newSession(t, r, down.Bytes()).Run(t.Context(), floats(t, r, []float32{1, 0.5, 1e-3}, 3))
+	half, err := newSession(t, r, down.Bytes()).Run(t.Context(), wrap(t, r, []float32{1, 0.5, 1e-3}, 3))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,12 +91,7 @@ func TestOtherTypes(t *testing.T) {
 	if got := half[0].Half(); !slices.Equal(got[:2], []uint16{0x3c00, 0x3800}) {
 		t.Errorf("the bits are %#x, want those of 1 and 0.5 first", got)
 	}
-	own, err := r.Wrap([]uint16{0x4000, 0xc000, 0}, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer own.Close()
-	if out, err = newSession(t, r, up.Bytes()).Run(t.Context(), own); err != nil {
+	if out, err = newSession(t, r, up.Bytes()).Run(t.Context(), wrap(t, r, []uint16{0x4000, 0xc000, 0}, 3)); err != nil {
 		t.Fatal(err)
 	}
 	defer out[0].Close()
@@ -149,7 +144,7 @@ func TestNothing(t *testing.T) {
 	r := open(t, Options{Device: "cpu"})
 	g := onnx.New("nothing", 17)
 	g.Output(g.Op("Neg", []string{g.Input("x", onnx.Float32, 2, -1)}), onnx.Float32, 2, -1)
-	out, err := newSession(t, r, g.Bytes()).Run(t.Context(), floats(t, r, []float32{}, 2, 0))
+	out, err := newSession(t, r, g.Bytes()).Run(t.Context(), wrap(t, r, []float32{}, 2, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +162,7 @@ func TestOutputOutlivesItsSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := s.Run(t.Context(), floats(t, r, []float32{1, 1, 0, 2}, 2, 2))
+	out, err := s.Run(t.Context(), wrap(t, r, []float32{1, 1, 0, 2}, 2, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +182,7 @@ func TestOutOfMemory(t *testing.T) {
 	g := onnx.New("vast", 17)
 	g.Output(g.Op("Expand", []string{g.Input("x", onnx.Float32, 1), g.Ints(1<<22, 1<<22)}), onnx.Float32, 1<<22, 1<<22)
 	s := newSession(t, r, g.Bytes())
-	if _, err := s.Run(t.Context(), floats(t, r, []float32{1}, 1)); !errors.Is(err, ErrOutOfMemory) {
+	if _, err := s.Run(t.Context(), wrap(t, r, []float32{1}, 1)); !errors.Is(err, ErrOutOfMemory) {
 		t.Errorf("error %v, want ErrOutOfMemory", err)
 	}
 	if _, err := s.Run(t.Context()); errors.Is(err, ErrOutOfMemory) {
