@@ -139,7 +139,7 @@ const char *captiond_message(const OrtApi *api, const OrtStatus *status) { retur
 
 void captiond_forget(const OrtApi *api, OrtStatus *status) { api->ReleaseStatus(status); }
 
-int captiond_preload(const char *path) { return dlopen(path, RTLD_NOW | RTLD_GLOBAL) != NULL; }
+void captiond_preload(const char *path) { dlopen(path, RTLD_NOW | RTLD_GLOBAL); }
 
 void *captiond_cuda_copy(const char *name) {
 	void *runtime = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);

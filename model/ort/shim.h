@@ -67,9 +67,9 @@ void captiond_release(const OrtApi *api, OrtValue *value);
 const char *captiond_message(const OrtApi *api, const OrtStatus *status);
 void captiond_forget(const OrtApi *api, OrtStatus *status);
 
-// captiond_preload loads a library for those that are loaded after it and need it.
-// Returns 0 where it cannot be loaded.
-int captiond_preload(const char *path);
+// captiond_preload loads a library, if it can be loaded, for those that are loaded after it and
+// need it.
+void captiond_preload(const char *path);
 
 // captiond_cuda_copy is cudaMemcpy of the CUDA runtime called name, if that is loaded.
 void *captiond_cuda_copy(const char *name);
