@@ -72,5 +72,8 @@ func (b *builder) visionAttention(x, layer, tokens string, t Tower) owed {
 
 // attention is that of all to all: q, k, v [n, N, D] to [n, N, D].
 func (b *builder) attention(q, k, v string, t Tower) string {
+	if b.whole(t) {
+		return b.Op("captiond.Attention", []string{q, k, v}, onnx.Int("heads", t.Heads)) // of model/ort
+	}
 	return b.Op("Attention", []string{q, k, v}, onnx.Int("q_num_heads", t.Heads), onnx.Int("kv_num_heads", t.Heads))
 }

@@ -73,6 +73,7 @@ type builder struct {
 	weights  Weights
 	linear   func(x, name string, in, out int64) string // a linear layer: rows [n, in] to [n, out]
 	kind     onnx.Type                                  // of what is computed with: Float32 or Float16
+	integers bool                                       // attention is computed in integers, too
 	rows     map[string][]string                        // values that were quantised
 	problems []error
 }
@@ -80,6 +81,7 @@ type builder struct {
 func newBuilder(name string, w Weights, p Precision) *builder {
 	b := &builder{Graph: onnx.New(name, opset), weights: w, kind: onnx.Float32, rows: map[string][]string{}}
 	b.linear = b.linearFloat
+	b.integers = p == Int8 && vnni()
 	if p == Float16 {
 		b.kind = onnx.Float16
 	}

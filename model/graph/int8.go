@@ -56,6 +56,19 @@ func (b *builder) linearBlocks(x, name string, in, out int64) string {
 		onnx.Int("K", in), onnx.Int("N", out), onnx.Int("bits", 8), onnx.Int("block_size", block), onnx.Int("accuracy_level", 4))
 }
 
+// vnni tells whether the CPU adds up products of integers in vectors of 512 bits.
+func vnni() bool {
+	x := cpu.X86
+	return x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI
+}
+
+// whole tells whether attention is the operator of integers of 16 bits, which takes no more
+// memory for all queries than for some.
+func (b *builder) whole(t Tower) bool {
+	const mostHead = 256
+	return b.integers && t.head() <= mostHead
+}
+
 // quantizeOutputs turns weights [out, in] into [in, out] integers of 8 bits and out scales.
 func quantizeOutputs(w []float32, in, out int) (q []byte, scales []float32) {
 	const together = 16 // outputs, so that what is written lies together too

@@ -51,7 +51,7 @@ type image struct{ q, k, v, values string }
 
 // attend is attention of all image tokens to all: [W, S, D], however cut.
 func (b *builder) attend(i image, t Tower) string {
-	if b.gpu() {
+	if b.gpu() || b.whole(t) {
 		rows := func(x string) string { return b.reshape(x, 0, 0, t.Hidden) }
 		return b.attention(rows(i.q), rows(i.k), rows(i.v), t)
 	}

@@ -52,7 +52,8 @@ struct OrtApi {
 	OrtStatus *(*GetAllocatorWithDefaultOptions)(OrtAllocator **);
 	void *from_79[6];
 	OrtStatus *(*KernelInfoGetAttribute_float)(const OrtKernelInfo *, const char *, float *);
-	void *from_86[4];
+	OrtStatus *(*KernelInfoGetAttribute_int64)(const OrtKernelInfo *, const char *, int64_t *);
+	void *from_87[3];
 	OrtStatus *(*KernelContext_GetInput)(const OrtKernelContext *, size_t, const OrtValue **);
 	OrtStatus *(*KernelContext_GetOutput)(OrtKernelContext *, size_t, const int64_t *dims, size_t rank, OrtValue **);
 	void (*ReleaseEnv)(OrtEnv *);
@@ -80,7 +81,34 @@ struct OrtApi {
 	OrtStatus *(*UnregisterAllocator)(OrtEnv *, const OrtMemoryInfo *);
 	void *from_178[15];
 	OrtStatus *(*KernelContext_GetGPUComputeStream)(const OrtKernelContext *, void **);
+	void *from_194[80];
+	OrtStatus *(*KernelContext_ParallelFor)(const OrtKernelContext *, void (*)(void *, size_t), size_t total, size_t batches, void *);
 };
-_Static_assert(offsetof(OrtApi, KernelContext_GetGPUComputeStream) == 193 * sizeof(void *), "a gap has another size");
+_Static_assert(offsetof(OrtApi, KernelContext_ParallelFor) == 274 * sizeof(void *), "a gap has another size");
+
+// An operator as the library takes it, of API version 24.
+struct OrtCustomOp {
+	uint32_t version;
+	void *CreateKernel;
+	const char *(*GetName)(const OrtCustomOp *);
+	const char *(*GetExecutionProviderType)(const OrtCustomOp *);
+	int (*GetInputType)(const OrtCustomOp *, size_t);
+	size_t (*GetInputTypeCount)(const OrtCustomOp *);
+	int (*GetOutputType)(const OrtCustomOp *, size_t);
+	size_t (*GetOutputTypeCount)(const OrtCustomOp *);
+	void *KernelCompute;
+	void (*KernelDestroy)(void *);
+	int (*GetInputCharacteristic)(const OrtCustomOp *, size_t);
+	int (*GetOutputCharacteristic)(const OrtCustomOp *, size_t);
+	int (*GetInputMemoryType)(const OrtCustomOp *, size_t);
+	void *variadic[4];
+	OrtStatus *(*CreateKernelV2)(const OrtCustomOp *, const OrtApi *, const OrtKernelInfo *, void **);
+	OrtStatus *(*KernelComputeV2)(void *, OrtKernelContext *);
+	void *InferOutputShapeFn;
+	int (*GetStartVersion)(const OrtCustomOp *);
+	int (*GetEndVersion)(const OrtCustomOp *);
+	void *in_place[4];
+};
+_Static_assert(sizeof(OrtCustomOp) == 26 * sizeof(void *), "a field is missing");
 
 #endif

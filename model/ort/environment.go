@@ -50,10 +50,15 @@ func load(path string) error {
 	return fmt.Errorf("load onnx runtime from %s: %w (%s; `make deps` fetches it)", path, err, what)
 }
 
-// lend has the library take memory from the heap of large pages.
+// lend has the library take memory from the heap of large pages, and tells it of operators.
 func lend(path string) (err error) {
 	if environment.api, err = apiOf(path); err == nil {
 		err = environment.api.lendHeap()
+	}
+	if err == nil {
+		if err = environment.api.announce(); err != nil {
+			err = errors.Join(err, environment.api.returnHeap())
+		}
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("load onnx runtime from %s: %w", path, err), native.DestroyEnvironment())

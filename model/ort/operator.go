@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	native "github.com/yalue/onnxruntime_go"
+
+	"github.com/captiond/captiond/model/onnx"
 )
 
 // operatorSource is CUDA C++.
@@ -52,6 +54,33 @@ func (a api) operators(onGPUs bool) (o operators, err error) {
 // addTo lets a session use them; they must be freed after it is closed.
 func (o operators) addTo(options *native.SessionOptions) error {
 	return o.check(C.captiond_add_operators(o.table, (*C.OrtSessionOptions)(inside(options, "o")), o.domain))
+}
+
+// announce makes a session that may use operators. The first that does adds their domain to a
+// table which the library guards against nobody: of two at a time one fails.
+func (a api) announce() error {
+	o, err := a.operators(false)
+	if err != nil {
+		return err
+	}
+	defer o.free()
+	options, err := native.NewSessionOptions()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = options.Destroy() }() // it fails only where nothing was made
+	if err := o.addTo(options); err != nil {
+		return err
+	}
+	g := onnx.New("operators", 17)
+	x := g.Input("x", onnx.Float32, 1)
+	y := g.Op("Identity", []string{x})
+	g.Output(y, onnx.Float32, 1)
+	s, err := native.NewDynamicAdvancedSessionWithONNXData(g.Bytes(), []string{x}, []string{y}, options)
+	if err != nil {
+		return err
+	}
+	return s.Destroy()
 }
 
 func (o operators) free() { C.captiond_release_operators(o.table, o.domain) }

@@ -1,10 +1,4 @@
-// BiasQuickGelu, an operator that ONNX Runtime has not: x * sigmoid(alpha * x) of x + bias.
-// With its own operators a GPU goes through memory three times for it.
-//
-//	in   x [..., C] and bias [C], float16; C is a multiple of 8
-//	out  float16, shaped as x
-//
-// alpha is an attribute. The domain is "captiond", version 1.
+// Operators that ONNX Runtime has not, or not as fast. Their domain is "captiond", version 1.
 #ifndef CAPTIOND_ORT_OPERATOR_H
 #define CAPTIOND_ORT_OPERATOR_H
 
@@ -14,14 +8,14 @@ typedef struct OrtCustomOpDomain OrtCustomOpDomain;
 typedef struct OrtSessionOptions OrtSessionOptions;
 
 // captiond_operators makes the domain, which must outlive all sessions that it is added to:
-// with the operator for CPUs and, which captiond_compile must have compiled, for GPUs.
+// with the operators for CPUs and, which captiond_compile must have compiled, for GPUs.
 OrtStatus *captiond_operators(const OrtApi *api, int on_gpus, OrtCustomOpDomain **domain);
 OrtStatus *captiond_add_operators(const OrtApi *api, OrtSessionOptions *options, OrtCustomOpDomain *domain);
 void captiond_release_operators(const OrtApi *api, OrtCustomOpDomain *domain);
 
-// captiond_compile compiles the operator's source, operator.cu, for this process's GPUs with
-// NVRTC 13 or 12, unless it has, and returns what failed, NULL for nothing. One thread calls it
-// at a time.
+// captiond_compile compiles the source of operators for GPUs, operator.cu, for this process's
+// GPUs with NVRTC 13 or 12, unless it has, and returns what failed, NULL for nothing. One
+// thread calls it at a time.
 const char *captiond_compile(const char *source);
 
 #endif

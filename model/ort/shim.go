@@ -1,7 +1,7 @@
 package ort
 
 /*
-#cgo CFLAGS: -fexceptions
+#cgo CFLAGS: -fexceptions -O3
 #cgo LDFLAGS: -ldl -lm
 #include <stdlib.h>
 #include "shim.h"
