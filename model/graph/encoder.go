@@ -18,7 +18,7 @@ const vision = "git.image_encoder.vision_model."
 func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("encoder", w, p)
 	if p == Int8 {
-		b.linear = b.linearInt8
+		b.product = b.int8Product
 	}
 	v := s.Vision
 	pixels := b.Input("pixels", b.kind, -1, s.Channels, -1, -1)
@@ -68,12 +68,4 @@ func (b *builder) visionAttention(x, layer, tokens string, t Tower) owed {
 	k := b.Op("Reshape", []string{b.seen(x, layer+"k_proj", t), tokens})
 	v := b.Op("Reshape", []string{b.seen(x, layer+"v_proj", t), tokens})
 	return b.output(b.reshape(b.attention(q, k, v, t), -1, t.Hidden), layer+"out_proj", layer+"v_proj", t)
-}
-
-// attention is that of all to all: q, k, v [n, N, D] to [n, N, D].
-func (b *builder) attention(q, k, v string, t Tower) string {
-	if b.whole(t) {
-		return b.Op("captiond.Attention", []string{q, k, v}, onnx.Int("heads", t.Heads)) // of model/ort
-	}
-	return b.Op("Attention", []string{q, k, v}, onnx.Int("q_num_heads", t.Heads), onnx.Int("kv_num_heads", t.Heads))
 }

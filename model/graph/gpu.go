@@ -10,8 +10,6 @@ import (
 
 // What is computed in binary16 runs on GPUs, where ONNX Runtime has kernels of other costs:
 //
-//   - A product with a bias is two, the first of which writes the bias everywhere. The sum
-//     that follows adds it for nothing, and two biases of attention are not needed at all.
 //   - Conv keeps what it found out for one shape and one run at a time; products do not.
 //   - Concat and Split of unequal parts copy four tables from the host. Slice copies none, nor
 //     does Split of equal parts, so that keys and values are extended by one Concat.
@@ -27,65 +25,6 @@ func halfBytes(values []float32) []byte {
 		b = binary.LittleEndian.AppendUint16(b, float16.Of(v))
 	}
 	return b
-}
-
-// owed is what a linear layer makes, and the name of the bias that is still to be added to
-// it: "" for none.
-type owed struct{ rows, bias string }
-
-// product is a linear layer that may owe its bias.
-func (b *builder) product(x, name string, in, out int64) owed {
-	if !b.gpu() {
-		return owed{rows: b.linear(x, name, in, out)}
-	}
-	w := b.weight(name+".weight", out, in)
-	return owed{b.Op("Gemm", []string{x, w}, onnx.Int("transB", 1)), name + ".bias"}
-}
-
-// seen is the linear layer of keys or of values, and stays without the bias that it may owe:
-// that of keys adds the same to all scores of a query, which softmax does not see, and that
-// of values is output's matter.
-func (b *builder) seen(x, name string, t Tower) string {
-	return b.product(x, name, t.Hidden, t.Hidden).rows
-}
-
-// output is the linear layer after attention. The weights of attention sum to 1, so that all
-// rows lack the same where values lack their bias: what the layer makes of it.
-func (b *builder) output(x, name, values string, t Tower) owed {
-	y := b.product(x, name, t.Hidden, t.Hidden)
-	if y.bias != "" && !b.Has(y.bias) {
-		b.Raw(y.bias, b.kind, []int64{t.Hidden}, halfBytes(b.biasOfBoth(name, values, t.Hidden)))
-	}
-	return y
-}
-
-func (b *builder) biasOfBoth(name, values string, n int64) []float32 {
-	w, bias, v := b.floats(name+".weight", n*n), b.floats(name+".bias", n), b.floats(values+".bias", n)
-	both := make([]float32, n)
-	for o := range n {
-		sum := float64(bias[o])
-		for i, weight := range w[o*n:][:n] {
-			sum += float64(weight) * float64(v[i])
-		}
-		both[o] = float32(sum)
-	}
-	return both
-}
-
-// widen is the first layer of an MLP with the activation, which adds the bias where there is
-// an operator for that.
-func (b *builder) widen(x, name string, t Tower) string {
-	biased := func(op string, attributes ...onnx.Attribute) string {
-		y := b.product(x, name, t.Hidden, t.MLP)
-		return b.Op(op, []string{y.rows, b.weight(y.bias, t.MLP)}, attributes...)
-	}
-	switch {
-	case b.gpu() && t.Activation == "gelu":
-		return biased("com.microsoft.BiasGelu")
-	case b.gpu() && t.Activation == "quick_gelu" && t.MLP%8 == 0:
-		return biased("captiond.BiasQuickGelu", onnx.Float("alpha", 1.702)) // of model/ort
-	}
-	return b.activation(b.linear(x, name, t.Hidden, t.MLP), t.Activation)
 }
 
 // query is the linear layer of queries. On GPUs the product scales it on the way, and the

@@ -96,8 +96,8 @@ func noise(name string, n int64) []float32 {
 	return values
 }
 
-// Graphs for GPUs leave biases out, or add them elsewhere, and multiply patches rather than
-// convolve: to the same effect. Pictures have more rows than columns, and pixels beyond the
+// Graphs for GPUs multiply patches rather than convolve, and add biases elsewhere, to the same
+// effect. Biases of keys have none: that they may be left out is seen by the golden tests. Pictures have more rows than columns, and pixels beyond the
 // last whole patch.
 func TestHalfIsNearFloat32(t *testing.T) {
 	t.Parallel()
@@ -117,8 +117,6 @@ func TestHalfIsNearFloat32(t *testing.T) {
 			{"values of the encoder", "features", newParameters("v_proj.bias"), all},
 			{"values of images", "logits", newParameters("value.bias"), all},
 			{"values of text", "logits", all, newParameters("value.bias")},
-			{"keys of images", "logits", newParameters("key.bias"), all},
-			{"keys of text", "logits", all, newParameters("key.bias")},
 		} {
 			got := results(t, activation, graph.Float32, bias.prefix, bias.step)
 			if off := distances(exact, got)[bias.shown]; off < 3*most {

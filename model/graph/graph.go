@@ -70,18 +70,17 @@ const (
 // the weights are kept and reported together by bytes.
 type builder struct {
 	*onnx.Graph
-	weights  Weights
-	linear   func(x, name string, in, out int64) string // a linear layer: rows [n, in] to [n, out]
-	kind     onnx.Type                                  // of what is computed with: Float32 or Float16
-	integers bool                                       // attention is computed in integers, too
-	rows     map[string][]string                        // values that were quantised
-	problems []error
+	weights   Weights
+	product   func(x, name string, in, out int64) product
+	precision Precision
+	kind      onnx.Type           // of what is computed with: Float32 or Float16
+	rows      map[string][]string // values that were quantised
+	problems  []error
 }
 
 func newBuilder(name string, w Weights, p Precision) *builder {
-	b := &builder{Graph: onnx.New(name, opset), weights: w, kind: onnx.Float32, rows: map[string][]string{}}
-	b.linear = b.linearFloat
-	b.integers = p == Int8 && vnni()
+	b := &builder{Graph: onnx.New(name, opset), weights: w, precision: p, kind: onnx.Float32, rows: map[string][]string{}}
+	b.product = b.floatProduct
 	if p == Float16 {
 		b.kind = onnx.Float16
 	}
@@ -100,12 +99,12 @@ func (b *builder) bytes() ([]byte, error) {
 // precision than what is computed with is converted when the graph is built or loaded.
 func (b *builder) weight(name string, dims ...int64) string {
 	t := b.weights.Tensor(name)
-	if product(t.Dims) != product(dims) {
+	if elements(t.Dims) != elements(dims) {
 		b.problems = append(b.problems, fmt.Errorf("tensor %s has shape %v, want %v", name, t.Dims, dims))
 		return name
 	}
 	if !b.Has(name) && b.kind == onnx.Float16 && t.Type != onnx.Float16 {
-		b.Raw(name, onnx.Float16, dims, halfBytes(b.floats(name, product(dims))))
+		b.Raw(name, onnx.Float16, dims, halfBytes(b.floats(name, elements(dims))))
 		return name
 	}
 	if !b.Has(name) {
@@ -141,7 +140,7 @@ func (b *builder) declare(name string, t Tensor, dims []int64) {
 	b.External(name, t.Type, dims, t.At)
 }
 
-func product(dims []int64) int64 {
+func elements(dims []int64) int64 {
 	n := int64(1)
 	for _, d := range dims {
 		n *= d
@@ -162,37 +161,52 @@ func (b *builder) floats(name string, n int64) []float32 {
 	return data
 }
 
-// linearFloat is x W^T + b: the weight is [out, in] as PyTorch stores it.
-func (b *builder) linearFloat(x, name string, in, out int64) string {
-	w, bias := b.weight(name+".weight", out, in), b.weight(name+".bias", out)
-	return b.Op("Gemm", []string{x, w, bias}, onnx.Int("transB", 1))
+// floatProduct is x W^T: the weight is [out, in] as PyTorch stores it.
+func (b *builder) floatProduct(x, name string, in, out int64) product {
+	return product{"Gemm", []string{x, b.weight(name+".weight", out, in)}, []onnx.Attribute{onnx.Int("transB", 1)}}
+}
+
+// bytesOf are floats as little-endian numbers of what is computed with.
+func (b *builder) bytesOf(values []float32) []byte {
+	if b.kind == onnx.Float16 {
+		return halfBytes(values)
+	}
+	return floatBytes(values)
 }
 
 func (b *builder) layerNorm(x, name string, size int64, epsilon float32) string {
-	scale, bias := b.weight(name+".weight", size), b.weight(name+".bias", size)
-	return b.Op("LayerNormalization", []string{x, scale, bias}, onnx.Int("axis", -1), onnx.Float("epsilon", epsilon))
+	in := []string{x, b.weight(name+".weight", size), b.weight(name+".bias", size)}
+	if b.gpu() {
+		return b.Op("LayerNormalization", in, onnx.Int("axis", -1), onnx.Float("epsilon", epsilon))
+	}
+	return b.Op("captiond.LayerNorm", in, onnx.Float("epsilon", epsilon))
 }
 
-// addNorm adds two values of rows, with the bias that the first may owe, and normalises: it
+// addNorm adds two values of rows, with the bias that the first owes, and normalises: it
 // returns the normalised value and the sum.
 func (b *builder) addNorm(x owed, y, name string, t Tower) (norm, sum string) {
-	in := []string{x.rows, y, b.weight(name+".weight", t.Hidden), b.weight(name+".bias", t.Hidden)}
-	if x.bias != "" {
-		in = append(in, b.weight(x.bias, t.Hidden))
+	weight, shift, bias := b.weight(name+".weight", t.Hidden), b.weight(name+".bias", t.Hidden), b.weight(x.bias, t.Hidden)
+	epsilon := onnx.Float("epsilon", t.Epsilon)
+	if b.gpu() {
+		out := b.Ops("com.microsoft.SkipLayerNormalization", 4, []string{x.rows, y, weight, shift, bias}, epsilon)
+		return out[0], out[3]
 	}
-	out := b.Ops("com.microsoft.SkipLayerNormalization", 4, in, onnx.Float("epsilon", t.Epsilon))
-	return out[0], out[3]
+	out := b.Ops("captiond.AddNorm", 2, []string{x.rows, y, bias, weight, shift}, epsilon)
+	return out[0], out[1]
 }
 
 // mlp is the two linear layers with the activation between.
 func (b *builder) mlp(x, first, second string, t Tower) owed {
-	return b.product(b.widen(x, first, t), second, t.MLP, t.Hidden)
+	return b.owing(b.widen(x, first, t), second, t.MLP, t.Hidden)
 }
+
+// quickGelu is alpha of x * sigmoid(alpha * x).
+const quickGelu = 1.702
 
 func (b *builder) activation(x, name string) string {
 	switch name {
 	case "quick_gelu":
-		return b.Op("com.microsoft.QuickGelu", []string{x}, onnx.Float("alpha", 1.702))
+		return b.Op("com.microsoft.QuickGelu", []string{x}, onnx.Float("alpha", quickGelu))
 	case "silu":
 		return b.Op("com.microsoft.QuickGelu", []string{x}, onnx.Float("alpha", 1))
 	case "gelu":

@@ -11,10 +11,10 @@ import (
 	"github.com/captiond/captiond/model/onnx"
 )
 
-// linearInt8 multiplies by weights of 8 bits with a scale for each output; the rows share one
+// int8Product multiplies by weights of 8 bits with a scale for each output; the rows share one
 // scale and zero point, found anew in each run (Jacob et al. 2018, arXiv:1712.05877).
 // Products of 8 bits are summed in 32 and so are exact.
-func (b *builder) linearInt8(x, name string, in, out int64) string {
+func (b *builder) int8Product(x, name string, in, out int64) product {
 	weight := name + ".weight"
 	if !b.Has(weight + ".q") {
 		q, scales := quantizeOutputs(b.floats(weight, in*out), int(in), int(out))
@@ -22,9 +22,8 @@ func (b *builder) linearInt8(x, name string, in, out int64) string {
 		b.Raw(weight+".scale", onnx.Float32, []int64{out}, floatBytes(scales))
 	}
 	rows := b.quantized(x)
-	return b.Op("com.microsoft.MatMulIntegerToFloat", []string{
-		rows[0], weight + ".q", rows[1], weight + ".scale", rows[2], "", b.weight(name+".bias", out),
-	})
+	inputs := []string{rows[0], weight + ".q", rows[1], weight + ".scale", rows[2], ""}
+	return product{"com.microsoft.MatMulIntegerToFloat", inputs, nil}
 }
 
 // quantized is a value in 8 bits with its scale and zero point, computed once for all layers
@@ -41,10 +40,10 @@ func (b *builder) quantized(x string) []string {
 // make a step a twentieth slower.
 const block = 64
 
-// linearBlocks multiplies by weights of 8 bits with a scale for each block of an output's
+// blockProduct multiplies by weights of 8 bits with a scale for each block of an output's
 // weights; activations are quantised likewise, block by block of each row, so that no row
 // depends on another.
-func (b *builder) linearBlocks(x, name string, in, out int64) string {
+func (b *builder) blockProduct(x, name string, in, out int64) product {
 	weight := name + ".weight"
 	blocks := (in + block - 1) / block
 	if !b.Has(weight + ".q") {
@@ -52,21 +51,9 @@ func (b *builder) linearBlocks(x, name string, in, out int64) string {
 		b.Raw(weight+".q", onnx.Uint8, []int64{out, blocks, block}, q)
 		b.Raw(weight+".scale", onnx.Float32, []int64{out * blocks}, floatBytes(scales))
 	}
-	return b.Op("com.microsoft.MatMulNBits", []string{x, weight + ".q", weight + ".scale", "", "", b.weight(name+".bias", out)},
-		onnx.Int("K", in), onnx.Int("N", out), onnx.Int("bits", 8), onnx.Int("block_size", block), onnx.Int("accuracy_level", 4))
-}
-
-// vnni tells whether the CPU adds up products of integers in vectors of 512 bits.
-func vnni() bool {
-	x := cpu.X86
-	return x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI
-}
-
-// whole tells whether attention is the operator of integers of 16 bits, which takes no more
-// memory for all queries than for some.
-func (b *builder) whole(t Tower) bool {
-	const mostHead = 256
-	return b.integers && t.head() <= mostHead
+	return product{"com.microsoft.MatMulNBits", []string{x, weight + ".q", weight + ".scale", "", ""}, []onnx.Attribute{
+		onnx.Int("K", in), onnx.Int("N", out), onnx.Int("bits", 8), onnx.Int("block_size", block), onnx.Int("accuracy_level", 4),
+	}}
 }
 
 // quantizeOutputs turns weights [out, in] into [in, out] integers of 8 bits and out scales.

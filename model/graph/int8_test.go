@@ -75,9 +75,10 @@ func TestInt8SharesWhatItCan(t *testing.T) {
 		}
 		return 4
 	}}, Int8)
+	b.product = b.int8Product
 	x := b.Input("x", onnx.Float32, -1, 2)
-	b.linearInt8(b.linearInt8(x, "layer", 2, 2), "layer", 2, 2)
-	b.linearInt8(x, "other", 2, 2)
+	b.linear(b.linear(x, "layer", 2, 2), "layer", 2, 2)
+	b.linear(x, "other", 2, 2)
 	got, err := b.bytes()
 	if err != nil {
 		t.Fatal(err)

@@ -12,12 +12,12 @@ import (
 //	in   features [W, F, N, V] as Encoder makes them; temporal [F, V] float32, the temporal
 //	     embeddings, or zeros where the checkpoint has none
 //	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N; in
-//	     float16 values [W, h, d, S], and both without their biases, which Step makes up for.
-//	     They lie as the step multiplies them fastest.
+//	     float16 values [W, h, d, S]. They lie as the step multiplies them fastest, and are
+//	     without their biases, which Step makes up for.
 func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("prefix", w, p)
 	if p == Int8 {
-		b.linear = b.linearInt8
+		b.product = b.int8Product
 	}
 	v, t := s.Vision, s.Text
 	features := b.Input("features", b.kind, -1, -1, -1, v.Hidden)
@@ -43,38 +43,6 @@ func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
 		x = b.afterAttention(b.reshape(a, -1, t.Hidden), x, layer, t)
 	}
 	return b.bytes()
-}
-
-// image is what image tokens look with and at, [W, S, h, d], and the values once more as the
-// step multiplies them, [W, h, S, d].
-type image struct{ q, k, v, values string }
-
-// attend is attention of all image tokens to all: [W, S, D], however cut.
-func (b *builder) attend(i image, t Tower) string {
-	if b.gpu() || b.whole(t) {
-		rows := func(x string) string { return b.reshape(x, 0, 0, t.Hidden) }
-		return b.attention(rows(i.q), rows(i.k), rows(i.v), t)
-	}
-	q := b.transpose(i.q, 0, 2, 1, 3)
-	return b.transpose(b.attendInParts(q, b.transpose(i.k, 0, 2, 1, 3), i.values), 0, 2, 1, 3)
-}
-
-// attendParts is in how many parts all attend to all. Four need a quarter of the memory, 30
-// MB for six frames of git-large, and no more time.
-const attendParts = 4
-
-// attendInParts is attention [W, h, S, d] of all to all, some queries after the others: no more
-// than a part's scores are in memory at a time. Queries of zeros fill the last part up.
-func (b *builder) attendInParts(q, k, v string) string {
-	all := b.dim(q, 2)
-	part := b.Op("Div", []string{b.Op("Add", []string{all, b.Ints(attendParts - 1)}), b.Ints(attendParts)})
-	missing := b.Op("Sub", []string{b.Op("Mul", []string{part, b.Ints(attendParts)}), all})
-	q = b.Op("Pad", []string{q, b.concat(0, b.Ints(0, 0, 0, 0, 0, 0), missing, b.Ints(0))})
-	parts := b.Ops("Split", attendParts, []string{q}, onnx.Int("axis", 2), onnx.Int("num_outputs", attendParts))
-	for i, part := range parts {
-		parts[i] = b.Op("Attention", []string{part, k, v})
-	}
-	return b.Op("Slice", []string{b.concat(2, parts...), b.Ints(0), all, b.Ints(2)})
 }
 
 // afterAttention is the rest of a decoder layer (BERT's, post-LN).

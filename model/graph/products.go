@@ -19,9 +19,10 @@ func Products(s Sizes, w Weights) ([]byte, error) {
 	for i := range v.Layers {
 		layer := fmt.Sprintf("%sencoder.layers.%d.", vision, i)
 		for _, part := range [...]string{"q_proj", "k_proj", "v_proj", "out_proj"} {
-			x = b.linear(x, layer+"self_attn."+part, v.Hidden, v.Hidden)
+			x = b.owing(x, layer+"self_attn."+part, v.Hidden, v.Hidden).rows
 		}
-		x = b.linear(b.linear(x, layer+"mlp.fc1", v.Hidden, v.MLP), layer+"mlp.fc2", v.MLP, v.Hidden)
+		x = b.owing(x, layer+"mlp.fc1", v.Hidden, v.MLP).rows
+		x = b.owing(x, layer+"mlp.fc2", v.MLP, v.Hidden).rows
 	}
 	b.Output(x, onnx.Float32, -1, v.Hidden)
 	return b.bytes()

@@ -22,7 +22,7 @@ import (
 func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
 	b := newBuilder("step", w, p)
 	if p == Int8 {
-		b.linear = b.linearBlocks
+		b.product = b.blockProduct
 	}
 	t := s.Text
 	in := stepInputs{

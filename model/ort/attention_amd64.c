@@ -5,10 +5,17 @@
 #include <stdbool.h>
 #include <string.h>
 
-OrtStatus *captiond_read_heads(captiond_node *n, const OrtKernelInfo *info) {
-	if (!__builtin_cpu_supports("avx512vnni") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+OrtStatus *captiond_read_attention(captiond_node *n, const OrtKernelInfo *info) {
+	OrtStatus *failed = n->api->KernelInfoGetAttribute_int64(info, "heads", &n->heads);
+	if (!failed)
+		failed = n->api->KernelInfoGetAttribute_int64(info, "integers", &n->integers);
+	if (failed)
+		return failed;
+	if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+		return n->api->CreateStatus(fail, "Attention: this CPU has no AVX-512");
+	if (n->integers && !__builtin_cpu_supports("avx512vnni"))
 		return n->api->CreateStatus(fail, "Attention: this CPU has no AVX-512 with VNNI");
-	return n->api->KernelInfoGetAttribute_int64(info, "heads", &n->heads);
+	return NULL;
 }
 
 static bool fits(const captiond_node *n, const captiond_tensor in[3]) {
@@ -29,10 +36,11 @@ static OrtStatus *begin(const captiond_node *n, OrtKernelContext *context, capti
 	if (!fits(n, in))
 		return n->api->CreateStatus(invalid, "Attention: q, k and v are not all [n, N, heads*d] with d of at most 256");
 	*a = (captiond_attend){
+		.arithmetic = n->integers ? &captiond_int16 : &captiond_float32,
 		.q = in[0].data, .k = in[1].data, .v = in[2].data,
 		.sequences = in[0].dims[0], .tokens = in[0].dims[1], .heads = n->heads, .head = in[0].dims[2] / n->heads,
 	};
-	return captiond_output(n, context, &in[0], &a->y);
+	return captiond_output(n, context, 0, &in[0], &a->y);
 }
 
 OrtStatus *captiond_attention(void *node, OrtKernelContext *context) {

@@ -45,17 +45,46 @@ func attended(q, k, v []float32, d, width int) []float64 {
 func TestAttention(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu"})
+	for _, a := range arithmetics() {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			if !a.here {
+				refuses(t, r, attention(onnx.Int("heads", 1), onnx.Int("integers", a.integers)), "this CPU has no AVX-512")
+				return
+			}
+			a.test(t, r)
+		})
+	}
+}
+
+// arithmetic is that of the operator, how far it may be off, of values with a deviation of 1, and
+// whether this CPU has it.
+type arithmetic struct {
+	name       string
+	integers   int64
+	rms, worst float64
+	here       bool
+}
+
+func arithmetics() []arithmetic {
+	x := cpu.X86
+	vectors := x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+	return []arithmetic{
+		{"float32", 0, 6e-7, 1e-5, vectors},
+		// Values have 511 levels and reach four deviations, so that a token alone is off by a
+		// 250th deviation at most.
+		{"integers", 1, 0.003, 0.02, vectors && x.HasAVX512VNNI},
+	}
+}
+
+func (a arithmetic) test(t *testing.T, r *Runtime) {
 	for name, c := range map[string]struct{ n, tokens, heads, d int }{
 		"one": {1, 1, 1, 1}, "small": {2, 3, 2, 5}, "a frame": {2, 197, 3, 64}, "narrow": {1, 300, 3, 16},
 		"odd": {1, 131, 2, 37}, "six frames": {1, 1182, 2, 64}, "the longest head": {1, 261, 1, 256}, "80": {3, 50, 2, 80},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if !vnni() {
-				refusesAttention(t, r, attention(onnx.Int("heads", 1)), "no AVX-512 with VNNI")
-				return
-			}
-			s := newSession(t, r, attention(onnx.Int("heads", int64(c.heads))))
+			s := newSession(t, r, attention(onnx.Int("heads", int64(c.heads)), onnx.Int("integers", a.integers)))
 			width, size := c.heads*c.d, c.tokens*c.heads*c.d
 			q, k, v := normal(1, c.n*size), normal(2, c.n*size), normal(3, c.n*size)
 			for i := range q {
@@ -76,10 +105,8 @@ func TestAttention(t *testing.T) {
 					square, worst = square+off*off, max(worst, off)
 				}
 			}
-			// Values have 511 levels and reach four deviations, so that a token alone is off by a
-			// 400th deviation at most.
-			if rms := math.Sqrt(square / float64(c.n*size)); !(rms < 0.003) || !(worst < 0.02) {
-				t.Errorf("off by %.5f, at worst by %.5f, of values with deviation 1", rms, worst)
+			if rms := math.Sqrt(square / float64(c.n*size)); !(rms < a.rms) || !(worst < a.worst) {
+				t.Errorf("off by %.3g, at worst by %.3g, of values with deviation 1", rms, worst)
 			}
 		})
 	}
@@ -88,11 +115,11 @@ func TestAttention(t *testing.T) {
 func TestAttentionRefuses(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu"})
-	if !vnni() {
+	refuses(t, r, attention(onnx.Int("integers", 0)), "heads")
+	if !arithmetics()[0].here {
 		return
 	}
-	refusesAttention(t, r, attention(), "heads")
-	s := newSession(t, r, attention(onnx.Int("heads", 2)))
+	s := newSession(t, r, attention(onnx.Int("heads", 2), onnx.Int("integers", 0)))
 	for name, shapes := range map[string][2][]int64{
 		"odd width": {{1, 1, 3}, {1, 1, 3}}, "other tokens": {{1, 2, 4}, {1, 3, 4}}, "a long head": {{1, 1, 514}, {1, 1, 514}},
 	} {
@@ -106,14 +133,12 @@ func TestAttentionRefuses(t *testing.T) {
 	}
 }
 
-func refusesAttention(t *testing.T, r *Runtime, graph []byte, why string) {
+func refuses(t *testing.T, r *Runtime, graph []byte, why string) {
 	t.Helper()
 	if _, err := r.NewSession(model.Graph{ONNX: graph}); err == nil || !strings.Contains(err.Error(), why) {
 		t.Errorf("error %v, want %q", err, why)
 	}
 }
-
-func vnni() bool { return cpu.X86.HasAVX512VNNI }
 
 func normal(seed uint64, n int) []float32 {
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -9,40 +9,63 @@ enum {
 	invalid = 2, // ORT_INVALID_ARGUMENT
 };
 
-// A node of a graph, with the attribute that its operator has.
+// A node of a graph, with the attributes that its operator has.
 typedef struct {
 	const OrtApi *api;
-	union {
-		float alpha;
-		int64_t heads;
-	};
+	float alpha, epsilon;
+	int64_t heads, integers;
 } captiond_node;
 
 // captiond_input describes a node's input.
 OrtStatus *captiond_input(const captiond_node *n, OrtKernelContext *context, size_t i, captiond_tensor *t);
 
 // captiond_output makes a node's output, shaped as a tensor, and says where its data lie.
-OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, const captiond_tensor *shape, void *data);
+OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, size_t i, const captiond_tensor *shape, void *data);
 
-// An operator is two functions: one reads a node's attribute, the other computes, in threads
-// of several sessions at a time.
+// Rows of numbers, and a bias for each column.
+typedef struct {
+	const void *x, *bias;
+	void *y;
+	int64_t rows, columns;
+} captiond_biased;
+
+// captiond_begin_biased finds out what there is to do and makes the output.
+OrtStatus *captiond_begin_biased(const captiond_node *n, OrtKernelContext *context, captiond_biased *b);
+
+// An operator is a function that reads a node's attributes, if it has some, and a function that
+// computes. The latter runs in threads of several sessions at a time.
 //
-// BiasQuickGelu is x * sigmoid(alpha * x) of x + bias. With its own operators a GPU goes
-// through memory three times for it.
+// BiasGelu is gelu (that with erf) of x + bias, and BiasQuickGelu z * sigmoid(alpha * z) of
+// z = x + bias. A product with a bias is two in the library, the first of which writes the bias
+// everywhere, in one thread; and its own Gelu takes four times as long as this one. On a GPU
+// its own operators go through memory three times for BiasQuickGelu.
 //
-//	in   x [..., C] and bias [C], float16; C is a multiple of 8
-//	out  float16, shaped as x
+//	in   x [..., C] and bias [C], float32; BiasQuickGelu has float16, too, of which on a GPU
+//	     C must be a multiple of 8
+//	out  shaped as x, and of its type
+OrtStatus *captiond_bias_gelu(void *node, OrtKernelContext *context);
 OrtStatus *captiond_read_alpha(captiond_node *n, const OrtKernelInfo *info);
 OrtStatus *captiond_bias_quick_gelu(void *node, OrtKernelContext *context);
+OrtStatus *captiond_bias_quick_gelu_halves(void *node, OrtKernelContext *context);
 OrtStatus *captiond_bias_quick_gelu_gpu(void *node, OrtKernelContext *context);
 
+// LayerNorm normalises rows, and AddNorm x + y + bias, which it returns, too; epsilon is an
+// attribute. The library's own take twice as long.
+//
+//	in   x [..., C], of AddNorm y, shaped alike, and bias [C], weight and shift [C], float32
+//	out  normalised rows, of AddNorm the sums, shaped as x
+OrtStatus *captiond_read_epsilon(captiond_node *n, const OrtKernelInfo *info);
+OrtStatus *captiond_layer_norm(void *node, OrtKernelContext *context);
+OrtStatus *captiond_add_norm(void *node, OrtKernelContext *context);
+
 #ifdef __x86_64__
-// Attention is that of all tokens to all, softmax(q k^T / sqrt(d)) v, in integers of 16 bits.
-// It is for CPUs with VNNI of 512 bits: elsewhere no session can have it.
+// Attention is that of all tokens to all, softmax(q k^T / sqrt(d)) v, computed in integers of
+// 16 bits where the attribute integers is 1. It is for CPUs with AVX-512, and VNNI for integers:
+// elsewhere no session can have it. The library's own wants heads apart, and keeps all scores.
 //
 //	in   q, k and v [n, N, heads*d] float32, d at most 256
 //	out  float32, shaped as q
-OrtStatus *captiond_read_heads(captiond_node *n, const OrtKernelInfo *info);
+OrtStatus *captiond_read_attention(captiond_node *n, const OrtKernelInfo *info);
 OrtStatus *captiond_attention(void *node, OrtKernelContext *context);
 #endif
 

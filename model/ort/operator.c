@@ -9,14 +9,14 @@ enum {
 	on_device = 0, // OrtMemTypeDefault
 };
 
-// An operator of one output, which has the type of all its inputs.
+// An operator whose inputs and outputs have one type.
 typedef struct {
 	OrtCustomOp op;
 	const char *name;
 	const char *provider; // NULL for CPUs
 	int type;
-	size_t inputs;
-	OrtStatus *(*read)(captiond_node *, const OrtKernelInfo *);
+	size_t inputs, outputs;
+	OrtStatus *(*read)(captiond_node *, const OrtKernelInfo *); // NULL where it has no attributes
 } operator;
 
 static const operator *of(const OrtCustomOp *op) { return (const operator *)op; }
@@ -26,7 +26,7 @@ static OrtStatus *create(const OrtCustomOp *op, const OrtApi *api, const OrtKern
 	if (!n)
 		return api->CreateStatus(fail, "bad_alloc");
 	n->api = api;
-	OrtStatus *failed = of(op)->read(n, info);
+	OrtStatus *failed = of(op)->read ? of(op)->read(n, info) : NULL;
 	if (failed)
 		free(n);
 	else
@@ -40,9 +40,9 @@ OrtStatus *captiond_input(const captiond_node *n, OrtKernelContext *context, siz
 	return failed ? failed : captiond_describe(n->api, (OrtValue *)value, t);
 }
 
-OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, const captiond_tensor *shape, void *data) {
+OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, size_t i, const captiond_tensor *shape, void *data) {
 	OrtValue *y;
-	OrtStatus *failed = n->api->KernelContext_GetOutput(context, 0, shape->dims, shape->rank, &y);
+	OrtStatus *failed = n->api->KernelContext_GetOutput(context, i, shape->dims, shape->rank, &y);
 	return failed ? failed : n->api->GetTensorMutableData(y, data);
 }
 
@@ -50,7 +50,7 @@ static const char *name(const OrtCustomOp *op) { return of(op)->name; }
 static const char *provider(const OrtCustomOp *op) { return of(op)->provider; }
 static int type(const OrtCustomOp *op, size_t i) { return of(op)->type; }
 static size_t inputs(const OrtCustomOp *op) { return of(op)->inputs; }
-static size_t one(const OrtCustomOp *op) { return 1; }
+static size_t outputs(const OrtCustomOp *op) { return of(op)->outputs; }
 static int always(const OrtCustomOp *op, size_t i) { return required; }
 static int memory_type(const OrtCustomOp *op, size_t i) { return on_device; }
 static int version(const OrtCustomOp *op) { return 1; }
@@ -58,20 +58,24 @@ static int version(const OrtCustomOp *op) { return 1; }
 #define COMPUTE(compute) \
 	.op = { \
 		.version = api_version, .GetName = name, .GetExecutionProviderType = provider, .GetInputType = type, \
-		.GetInputTypeCount = inputs, .GetOutputType = type, .GetOutputTypeCount = one, .KernelDestroy = free, \
+		.GetInputTypeCount = inputs, .GetOutputType = type, .GetOutputTypeCount = outputs, .KernelDestroy = free, \
 		.GetInputCharacteristic = always, .GetOutputCharacteristic = always, .GetInputMemoryType = memory_type, \
 		.CreateKernelV2 = create, .KernelComputeV2 = compute, .GetStartVersion = version, .GetEndVersion = version, \
 	}
 
 static const operator for_cpus[] = {
-	{COMPUTE(captiond_bias_quick_gelu), .name = "BiasQuickGelu", .type = float16, .inputs = 2, .read = captiond_read_alpha},
+	{COMPUTE(captiond_bias_gelu), .name = "BiasGelu", .type = float32, .inputs = 2, .outputs = 1},
+	{COMPUTE(captiond_bias_quick_gelu), .name = "BiasQuickGelu", .type = float32, .inputs = 2, .outputs = 1, .read = captiond_read_alpha},
+	{COMPUTE(captiond_bias_quick_gelu_halves), .name = "BiasQuickGelu", .type = float16, .inputs = 2, .outputs = 1, .read = captiond_read_alpha},
+	{COMPUTE(captiond_layer_norm), .name = "LayerNorm", .type = float32, .inputs = 3, .outputs = 1, .read = captiond_read_epsilon},
+	{COMPUTE(captiond_add_norm), .name = "AddNorm", .type = float32, .inputs = 5, .outputs = 2, .read = captiond_read_epsilon},
 #ifdef __x86_64__
-	{COMPUTE(captiond_attention), .name = "Attention", .type = float32, .inputs = 3, .read = captiond_read_heads},
+	{COMPUTE(captiond_attention), .name = "Attention", .type = float32, .inputs = 3, .outputs = 1, .read = captiond_read_attention},
 #endif
 };
 
 static const operator for_gpus[] = {
-	{COMPUTE(captiond_bias_quick_gelu_gpu), .name = "BiasQuickGelu", .provider = "CUDAExecutionProvider", .type = float16, .inputs = 2, .read = captiond_read_alpha},
+	{COMPUTE(captiond_bias_quick_gelu_gpu), .name = "BiasQuickGelu", .type = float16, .inputs = 2, .outputs = 1, .read = captiond_read_alpha, .provider = "CUDAExecutionProvider"},
 };
 
 static OrtStatus *add(const OrtApi *api, OrtCustomOpDomain *domain, const operator *list, size_t n) {

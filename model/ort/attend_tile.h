@@ -1,0 +1,66 @@
+// What kinds of arithmetic share: a few queries of a head go through its keys and values
+// together, block by block.
+#ifndef CAPTIOND_ORT_ATTEND_TILE_H
+#define CAPTIOND_ORT_ATTEND_TILE_H
+
+#include "attend.h"
+
+#include <immintrin.h>
+
+#define VECTORS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define TILE(target) target static inline __attribute__((always_inline))
+
+enum {
+	lanes = 16,  // 32-bit numbers of a vector
+	height = 6,  // queries of a tile: 6 x 4 vectors of sums fill the registers
+	width = 4,   // vectors of a tile
+	block = 256, // keys whose scores are kept
+};
+
+// Queries of one head, and what they have so far. Scores are of base 2.
+typedef struct {
+	union {
+		_Alignas(64) float q[height][captiond_most_head];
+		_Alignas(64) int16_t q16[height][captiond_most_head];
+	};
+	float worth[height]; // of an integer of q16, with the scale of scores
+	_Alignas(64) float scores[height][block];
+	_Alignas(64) int16_t weights[height][block]; // in integers; else they take the place of scores
+	_Alignas(64) float sums[height][captiond_most_head]; // of weighted values
+	float most[height], total[height];                   // of scores, of weights
+} queries;
+
+// An arithmetic lays keys and values of a head out in a room of its own, and goes through them.
+struct captiond_arithmetic {
+	size_t (*room)(const captiond_attend *a); // a multiple of 64
+	void (*pack)(const captiond_attend *a, int64_t at, void *room);
+	// take takes a query up, at number r.
+	void (*take)(const captiond_attend *a, const float *q, queries *w, int r);
+	// score, weigh and gather compute scores of n tokens from key on, make weights of those of
+	// one query and add values by them.
+	void (*score)(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t n);
+	void (*weigh)(queries *w, int r, int64_t n);
+	void (*gather)(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t n);
+};
+
+static inline int64_t captiond_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// captiond_row is where a token's part for a head begins.
+static inline int64_t captiond_row(const captiond_attend *a, int64_t at, int64_t token) {
+	return ((at / a->heads * a->tokens + token) * a->heads + at % a->heads) * a->head;
+}
+
+// captiond_power is 2^x for x of at most 0. From -1/2 to 1/2 its polynomial is off by 1e-7.
+TILE(VECTORS) __m512 captiond_power(__m512 x) {
+	x = _mm512_max_ps(x, _mm512_set1_ps(-127));
+	__m512 whole = _mm512_roundscale_ps(x, 8), f = _mm512_sub_ps(x, whole);
+	__m512 y = _mm512_set1_ps(0.0013264727f);
+	y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(0.009671513f));
+	y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(0.055507336f));
+	y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(0.24022242f));
+	y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(0.693147f));
+	y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1));
+	return _mm512_scalef_ps(y, whole);
+}
+
+#endif
