@@ -22,10 +22,13 @@ size_t captiond_attend_parts(const captiond_attend *a) { return a->sequences * a
 
 // begin takes n queries up, from the one of a token on.
 static void begin(const captiond_attend *a, int64_t at, int64_t token, int64_t n, queries *w) {
-	memset(w->sums, 0, sizeof w->sums);
-	memset(w->q, 0, sizeof w->q);
+	int64_t head = captiond_up(a->head, lanes);
 	for (int r = 0; r < height; r++) {
+		memset(w->sums[r], 0, head * sizeof w->sums[r][0]);
+		memset(w->q[r], 0, head * sizeof w->q[r][0]);
+		memset(w->q16[r], 0, head * sizeof w->q16[r][0]);
 		w->worth[r] = 0;
+		captiond_fetch(a, a->q, at, token + height + r);
 		if (r < n)
 			a->arithmetic->take(a, a->q + captiond_row(a, at, token + r), w, r);
 		w->most[r] = -INFINITY;

@@ -20,6 +20,8 @@ static void pack(const captiond_attend *a, int64_t at, void *room) {
 	int64_t head = captiond_up(a->head, lanes);
 	memset(room, 0, (key_count(a) + a->tokens * head) * sizeof(float));
 	for (int64_t j = 0; j < a->tokens; j++) {
+		captiond_fetch(a, a->k, at, j + ahead);
+		captiond_fetch(a, a->v, at, j + ahead);
 		const float *key = a->k + captiond_row(a, at, j);
 		float *to = keys_in(room) + j / lanes * lanes * a->head + j % lanes;
 		for (int64_t i = 0; i < a->head; i++)

@@ -75,6 +75,7 @@ VNNI static void pack_keys(const captiond_attend *a, int64_t at, packed p) {
 	memset(p.keys, 0, key_count(a) * sizeof *p.keys);
 	memset(p.key_worth, 0, captiond_up(a->tokens, lanes) * sizeof *p.key_worth);
 	for (int64_t j = 0; j < a->tokens; j++) {
+		captiond_fetch(a, a->k, at, j + ahead);
 		p.key_worth[j] = quantize(a->k + captiond_row(a, at, j), a->head, levels, key);
 		int16_t *to = p.keys + (j / lanes * pairs * lanes + j % lanes) * 2;
 		for (int64_t i = 0; i < pairs; i++)
@@ -86,6 +87,7 @@ VNNI static void pack_keys(const captiond_attend *a, int64_t at, packed p) {
 VNNI static void measure(const captiond_attend *a, int64_t at, float *worth) {
 	memset(worth, 0, captiond_up(a->head, lanes) * sizeof *worth);
 	for (int64_t j = 0; j < a->tokens; j++) {
+		captiond_fetch(a, a->v, at, j + ahead);
 		const float *v = a->v + captiond_row(a, at, j);
 		for (int64_t i = 0; i < a->head; i++) {
 			float m = fabsf(v[i]);

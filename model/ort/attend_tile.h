@@ -15,15 +15,14 @@ enum {
 	height = 6,  // queries of a tile: 6 x 4 vectors of sums fill the registers
 	width = 4,   // vectors of a tile
 	block = 256, // keys whose scores are kept
+	ahead = 8,   // tokens that are fetched ahead of time
 };
 
 // Queries of one head, and what they have so far. Scores are of base 2.
 typedef struct {
-	union {
-		_Alignas(64) float q[height][captiond_most_head];
-		_Alignas(64) int16_t q16[height][captiond_most_head];
-	};
-	float worth[height]; // of an integer of q16, with the scale of scores
+	_Alignas(64) float q[height][captiond_most_head];
+	_Alignas(64) int16_t q16[height][captiond_most_head]; // in integers
+	float worth[height];                                  // of such an integer, with the scale of scores
 	_Alignas(64) float scores[height][block];
 	_Alignas(64) int16_t weights[height][block]; // in integers; else they take the place of scores
 	_Alignas(64) float sums[height][captiond_most_head]; // of weighted values
@@ -48,6 +47,14 @@ static inline int64_t captiond_up(int64_t n, int64_t to) { return (n + to - 1) /
 // captiond_row is where a token's part for a head begins.
 static inline int64_t captiond_row(const captiond_attend *a, int64_t at, int64_t token) {
 	return ((at / a->heads * a->tokens + token) * a->heads + at % a->heads) * a->head;
+}
+
+// captiond_fetch asks for a token's part for a head ahead of time: parts lie too far apart for
+// the CPU to guess which is next.
+static inline void captiond_fetch(const captiond_attend *a, const float *x, int64_t at, int64_t token) {
+	if (token < a->tokens)
+		for (int64_t i = 0; i < a->head; i += lanes)
+			__builtin_prefetch(x + captiond_row(a, at, token) + i);
 }
 
 // captiond_power is 2^x for x of at most 0. From -1/2 to 1/2 its polynomial is off by 1e-7.
