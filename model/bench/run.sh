@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 python=$(setup/python.sh) || echo "bench: without the peers, for want of a Python: see the line above" >&2
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
-test -z "$commit" || git diff --quiet HEAD -- '*.go' '*.py' || commit=$commit+
+test -z "$commit" || git diff --quiet HEAD -- '*.go' '*.c' '*.h' '*.cu' '*.py' || commit=$commit+
 headline="--headline README.md"
 case " $* " in *" --shape "*) headline= ;; esac # that of the README is git-base's
 # shellcheck disable=SC2086 # two words, or none
