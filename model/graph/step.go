@@ -63,7 +63,7 @@ type stepInputs struct {
 	shapes                              stepShapes
 }
 
-// stepShapes are shapes that all layers share.
+// stepShapes are shapes that all layers share. Only the first is of use to model/ort's operator.
 type stepShapes struct {
 	tokens   string // [B, L, h, d]
 	together string // [W, R*L, h, d]: rows of a window are one matrix against its image
@@ -75,9 +75,14 @@ type stepShapes struct {
 }
 
 func (b *builder) stepShapes(in stepInputs, t Tower) stepShapes {
-	windows, length, columns := b.dim(in.imageK[0], 0), b.dim(in.ids, 1), b.dim(in.mask, 3)
+	length := b.dim(in.ids, 1)
+	tokens := b.concat(0, b.dim(in.ids, 0), length, b.Ints(t.Heads, t.head()))
+	if b.own(t) {
+		return stepShapes{tokens: tokens}
+	}
+	windows, columns := b.dim(in.imageK[0], 0), b.dim(in.mask, 3)
 	return stepShapes{
-		tokens:   b.concat(0, b.dim(in.ids, 0), length, b.Ints(t.Heads, t.head())),
+		tokens:   tokens,
 		together: b.concat(0, windows, b.Ints(-1, t.Heads, t.head())),
 		rows:     b.concat(0, windows, b.Ints(-1, t.Heads), length, columns),
 		heads:    b.concat(0, windows, b.Ints(t.Heads, -1), length, columns),
@@ -104,6 +109,12 @@ func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, key
 	q := b.Op("Reshape", []string{b.query(x, layer+"attention.self.query", t), in.shapes.tokens})
 	k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), in.shapes.tokens})
 	v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), in.shapes.tokens})
+	if b.own(t) {
+		out := b.Ops("captiond.StepAttention", 3, []string{ // of model/ort
+			q, k, v, in.mask, in.parents, in.imageK[i], in.imageV[i], in.textK[i], in.textV[i],
+		})
+		return b.afterAttention(out[0], x, layer, t), out[1], out[2]
+	}
 	keys, values = b.extend(growing{in.textK[i], k}, growing{in.textV[i], v}, in.parents)
 	joint := b.join(attention{q, keys, values, in.imageK[i], in.imageV[i]}, in, t)
 	return b.afterAttention(joint, x, layer, t), keys, values

@@ -36,11 +36,13 @@ static void begin(const captiond_attend *a, int64_t at, int64_t token, int64_t n
 	}
 }
 
-// raise makes the greatest of n scores that of the query, and what it has so far the less.
-VECTORS static void raise(queries *w, int r, int64_t n, int64_t head) {
+VECTORS void captiond_raise(queries *w, int r, int64_t n, int64_t head) {
+	float *scores = w->scores[r];
+	for (int64_t j = n; j < captiond_up(n, lanes); j++)
+		scores[j] = -INFINITY;
 	__m512 greatest = _mm512_set1_ps(w->most[r]);
 	for (int64_t j = 0; j < n; j += lanes)
-		greatest = _mm512_max_ps(greatest, _mm512_load_ps(w->scores[r] + j));
+		greatest = _mm512_max_ps(greatest, _mm512_load_ps(scores + j));
 	float most = _mm512_reduce_max_ps(greatest);
 	if (most <= w->most[r])
 		return;
@@ -55,9 +57,7 @@ VECTORS static void raise(queries *w, int r, int64_t n, int64_t head) {
 static void attend(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t n) {
 	a->arithmetic->score(a, room, w, key, n);
 	for (int r = 0; r < height; r++) {
-		for (int64_t j = n; j < captiond_up(n, lanes); j++)
-			w->scores[r][j] = -INFINITY;
-		raise(w, r, n, a->head);
+		captiond_raise(w, r, n, a->head);
 		a->arithmetic->weigh(w, r, n);
 	}
 	a->arithmetic->gather(a, room, w, key, n);

@@ -36,79 +36,32 @@ static void take(const captiond_attend *a, const float *q, queries *w, int r) {
 		w->q[r][i] = q[i] * scale;
 }
 
-// multiply adds products of a tile up: of n numbers of each query, and of each column of
-// `vectors` vectors, `next` numbers apart, of which the following is `step` behind.
-TILE(VECTORS) void multiply(__m512 sum[height][width], const float *left, int64_t stride, const float *right, int64_t next, int64_t step, int64_t n, int vectors) {
-	for (int64_t i = 0; i < n; i++) {
-		__m512 column[width];
-#pragma GCC unroll 4
-		for (int c = 0; c < vectors; c++)
-			column[c] = _mm512_load_ps(right + c * next + i * step);
-#pragma GCC unroll 8
-		for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-			for (int c = 0; c < vectors; c++)
-				sum[r][c] = _mm512_fmadd_ps(_mm512_set1_ps(left[r * stride + i]), column[c], sum[r][c]);
-	}
-}
-
-// score_tile is for keys from key on, of which the first is the block's at.
-TILE(VECTORS) void score_tile(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t at, int vectors) {
-	__m512 sum[height][width];
-#pragma GCC unroll 8
-	for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-		for (int c = 0; c < vectors; c++)
-			sum[r][c] = _mm512_setzero_ps();
-	multiply(sum, w->q[0], captiond_most_head, keys_in(room) + key * a->head, lanes * a->head, lanes, a->head, vectors);
-#pragma GCC unroll 8
-	for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-		for (int c = 0; c < vectors; c++)
-			_mm512_store_ps(w->scores[r] + at + c * lanes, sum[r][c]);
-}
-
 VECTORS static void score(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t n) {
-	int64_t at = 0;
+	const float *keys = keys_in(room) + key * a->head;
+	int64_t next = lanes * a->head, at = 0;
 	for (; at + width * lanes <= captiond_up(n, lanes); at += width * lanes)
-		score_tile(a, room, w, key + at, at, width);
+		captiond_score(w, keys + at * a->head, next, lanes, a->head, at, height, width, -1);
 	for (; at < n; at += lanes)
-		score_tile(a, room, w, key + at, at, 1);
+		captiond_score(w, keys + at * a->head, next, lanes, a->head, at, height, 1, -1);
 }
 
-VECTORS static void weigh(queries *w, int r, int64_t n) {
+VECTORS void captiond_weigh(queries *w, int r, int64_t n) {
 	__m512 most = _mm512_set1_ps(w->most[r]), total = _mm512_setzero_ps();
 	for (int64_t j = 0; j < n; j += lanes) {
 		__m512 weight = captiond_power(_mm512_sub_ps(_mm512_load_ps(w->scores[r] + j), most));
-		total = _mm512_add_ps(total, weight);
+		total = _mm512_mask_add_ps(total, captiond_first(n - j), total, weight);
 		_mm512_store_ps(w->scores[r] + j, weight);
 	}
 	w->total[r] += _mm512_reduce_add_ps(total);
 }
 
-// gather_tile is for n tokens from key on, and columns of the head from column on.
-TILE(VECTORS) void gather_tile(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t n, int64_t column, int vectors) {
-	int64_t head = captiond_up(a->head, lanes);
-	__m512 sum[height][width];
-#pragma GCC unroll 8
-	for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-		for (int c = 0; c < vectors; c++)
-			sum[r][c] = _mm512_load_ps(w->sums[r] + column + c * lanes);
-	multiply(sum, w->scores[0], block, values_in(a, room) + key * head + column, lanes, head, n, vectors);
-#pragma GCC unroll 8
-	for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-		for (int c = 0; c < vectors; c++)
-			_mm512_store_ps(w->sums[r] + column + c * lanes, sum[r][c]);
-}
-
 VECTORS static void gather(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t n) {
 	int64_t head = captiond_up(a->head, lanes), i = 0;
+	const float *values = values_in(a, room) + key * head;
 	for (; i + width * lanes <= head; i += width * lanes)
-		gather_tile(a, room, w, key, n, i, width);
+		captiond_gather(w, values, head, n, i, height, width, -1);
 	for (; i < head; i += lanes)
-		gather_tile(a, room, w, key, n, i, 1);
+		captiond_gather(w, values, head, n, i, height, 1, -1);
 }
 
-const captiond_arithmetic captiond_float32 = {room, pack, take, score, weigh, gather};
+const captiond_arithmetic captiond_float32 = {room, pack, take, score, captiond_weigh, gather};

@@ -5,17 +5,21 @@
 #include <stdbool.h>
 #include <string.h>
 
+OrtStatus *captiond_read_vectors(captiond_node *n, const OrtKernelInfo *info) {
+	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+		return NULL;
+	return n->api->CreateStatus(fail, "this CPU has no AVX-512");
+}
+
 OrtStatus *captiond_read_attention(captiond_node *n, const OrtKernelInfo *info) {
 	OrtStatus *failed = n->api->KernelInfoGetAttribute_int64(info, "heads", &n->heads);
 	if (!failed)
 		failed = n->api->KernelInfoGetAttribute_int64(info, "integers", &n->integers);
-	if (failed)
-		return failed;
-	if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
-		return n->api->CreateStatus(fail, "Attention: this CPU has no AVX-512");
-	if (n->integers && !__builtin_cpu_supports("avx512vnni"))
-		return n->api->CreateStatus(fail, "Attention: this CPU has no AVX-512 with VNNI");
-	return NULL;
+	if (!failed)
+		failed = captiond_read_vectors(n, info);
+	if (!failed && n->integers && !__builtin_cpu_supports("avx512vnni"))
+		failed = n->api->CreateStatus(fail, "this CPU has no AVX-512 with VNNI");
+	return failed;
 }
 
 static bool fits(const captiond_node *n, const captiond_tensor in[3]) {

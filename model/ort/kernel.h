@@ -67,6 +67,18 @@ OrtStatus *captiond_add_norm(void *node, OrtKernelContext *context);
 //	out  float32, shaped as q
 OrtStatus *captiond_read_attention(captiond_node *n, const OrtKernelInfo *info);
 OrtStatus *captiond_attention(void *node, OrtKernelContext *context);
+
+// StepAttention is that of B rows of L new text tokens each, which see the S tokens of their
+// window's image and, of the T tokens of text with the new ones, those to whose scores the mask
+// adds 0; W windows have as many rows each, one window after the other. It is for the same CPUs;
+// without it a step is 25 operators, and reads and writes scores of the image four times.
+//
+//	in   q, k, v [B, L, h, d]; mask [B, 1, L, T]; parents [B] int64, of which row of the past
+//	     each row goes on from; image keys [W, h, d, S] and values [W, h, S, d]; past keys and
+//	     values of text [any, h, T-L, d]; all others float32, d at most 256
+//	out  [B*L, h*d]; keys and values of text [B, h, T, d]
+OrtStatus *captiond_read_vectors(captiond_node *n, const OrtKernelInfo *info);
+OrtStatus *captiond_step_attention(void *node, OrtKernelContext *context);
 #endif
 
 #endif

@@ -4,18 +4,20 @@
 
 enum {
 	float32 = 1,   // ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
+	int64 = 7,     // ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64
 	float16 = 10,  // ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
 	required = 0,  // INPUT_OUTPUT_REQUIRED
 	on_device = 0, // OrtMemTypeDefault
 };
 
-// An operator whose inputs and outputs have one type.
+// An operator whose inputs and outputs have one type, but for the input that is int64.
 typedef struct {
 	OrtCustomOp op;
 	const char *name;
 	const char *provider; // NULL for CPUs
 	int type;
 	size_t inputs, outputs;
+	size_t numbers; // which input is int64, 0 for none
 	OrtStatus *(*read)(captiond_node *, const OrtKernelInfo *); // NULL where it has no attributes
 } operator;
 
@@ -48,7 +50,8 @@ OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, si
 
 static const char *name(const OrtCustomOp *op) { return of(op)->name; }
 static const char *provider(const OrtCustomOp *op) { return of(op)->provider; }
-static int type(const OrtCustomOp *op, size_t i) { return of(op)->type; }
+static int input_type(const OrtCustomOp *op, size_t i) { return i && i == of(op)->numbers ? int64 : of(op)->type; }
+static int output_type(const OrtCustomOp *op, size_t i) { return of(op)->type; }
 static size_t inputs(const OrtCustomOp *op) { return of(op)->inputs; }
 static size_t outputs(const OrtCustomOp *op) { return of(op)->outputs; }
 static int always(const OrtCustomOp *op, size_t i) { return required; }
@@ -57,8 +60,8 @@ static int version(const OrtCustomOp *op) { return 1; }
 
 #define COMPUTE(compute) \
 	.op = { \
-		.version = api_version, .GetName = name, .GetExecutionProviderType = provider, .GetInputType = type, \
-		.GetInputTypeCount = inputs, .GetOutputType = type, .GetOutputTypeCount = outputs, .KernelDestroy = free, \
+		.version = api_version, .GetName = name, .GetExecutionProviderType = provider, .GetInputType = input_type, \
+		.GetInputTypeCount = inputs, .GetOutputType = output_type, .GetOutputTypeCount = outputs, .KernelDestroy = free, \
 		.GetInputCharacteristic = always, .GetOutputCharacteristic = always, .GetInputMemoryType = memory_type, \
 		.CreateKernelV2 = create, .KernelComputeV2 = compute, .GetStartVersion = version, .GetEndVersion = version, \
 	}
@@ -71,6 +74,7 @@ static const operator for_cpus[] = {
 	{COMPUTE(captiond_add_norm), .name = "AddNorm", .type = float32, .inputs = 5, .outputs = 2, .read = captiond_read_epsilon},
 #ifdef __x86_64__
 	{COMPUTE(captiond_attention), .name = "Attention", .type = float32, .inputs = 3, .outputs = 1, .read = captiond_read_attention},
+	{COMPUTE(captiond_step_attention), .name = "StepAttention", .type = float32, .inputs = 9, .outputs = 3, .numbers = 4, .read = captiond_read_vectors},
 #endif
 };
 
