@@ -72,7 +72,7 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 	}
 	for _, part := range []struct {
 		name    string
-		build   func(graph.Sizes, graph.Weights, graph.Precision) ([]byte, error)
+		build   func(graph.Sizes, graph.Weights, graph.Target) ([]byte, error)
 		session *Session
 		brief   bool
 		read    int // of the outputs
@@ -82,7 +82,7 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 		{"step", graph.Step, &m.step, shared, 1},
 	} {
 		g.Go(func() error {
-			b, err := part.build(p.sizes, p.weights, p.precision)
+			b, err := part.build(p.sizes, p.weights, graph.Target{Precision: p.precision, GPU: rt.Device() != "cpu"})
 			if err != nil {
 				return fmt.Errorf("build %s: %w", part.name, err)
 			}

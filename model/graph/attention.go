@@ -18,12 +18,12 @@ func (b *builder) attention(q, k, v string, t Tower) string {
 func (b *builder) own(t Tower) bool {
 	const mostHead = 256
 	x := cpu.X86
-	return !b.gpu() && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && t.head() <= mostHead
+	return b.cpu() && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && t.head() <= mostHead
 }
 
 // integers is 1 where attention is in integers of 16 bits.
 func (b *builder) integers() int64 {
-	if b.precision == Int8 && cpu.X86.HasAVX512VNNI {
+	if b.target.Precision == Int8 && cpu.X86.HasAVX512VNNI {
 		return 1
 	}
 	return 0

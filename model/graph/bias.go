@@ -65,11 +65,11 @@ func (b *builder) widen(x, name string, t Tower) string {
 		return b.Op(op, []string{y.rows, b.weight(y.bias, t.MLP)}, attributes...)
 	}
 	switch {
-	case b.gpu() && t.Activation == "gelu":
-		return biased("com.microsoft.BiasGelu")
-	case t.Activation == "gelu":
+	case b.cpu() && t.Activation == "gelu":
 		return biased("captiond.BiasGelu")
-	case t.Activation == "quick_gelu" && (t.MLP%8 == 0 || !b.gpu()):
+	case t.Activation == "gelu":
+		return biased("com.microsoft.BiasGelu")
+	case t.Activation == "quick_gelu" && (b.cpu() || b.gpu() && t.MLP%8 == 0):
 		return biased("captiond.BiasQuickGelu", onnx.Float("alpha", quickGelu))
 	}
 	return b.activation(b.linear(x, name, t.Hidden, t.MLP), t.Activation)

@@ -15,9 +15,9 @@ const vision = "git.image_encoder.vision_model."
 //	out  features [n, N, V], after post_layernorm
 //
 // Pixels and features are float16 in that precision, else float32.
-func Encoder(s Sizes, w Weights, p Precision) ([]byte, error) {
-	b := newBuilder("encoder", w, p)
-	if p == Int8 {
+func Encoder(s Sizes, w Weights, to Target) ([]byte, error) {
+	b := newBuilder("encoder", w, to)
+	if to.Precision == Int8 {
 		b.product = b.int8Product
 	}
 	v := s.Vision

@@ -15,8 +15,11 @@ import (
 //     does Split of equal parts, so that keys and values are extended by one Concat.
 //   - Attention keeps no scores in memory, so nothing is to be done in parts.
 //
-// Graphs of other precisions are for CPUs, and take the other way wherever this is asked.
+// Graphs of other precisions take the other way wherever this is asked.
 func (b *builder) gpu() bool { return b.kind == onnx.Float16 }
+
+// cpu tells whether a graph may have operators that model/ort has for CPUs alone.
+func (b *builder) cpu() bool { return !b.gpu() && !b.target.GPU }
 
 // halfBytes are floats as little-endian binary16.
 func halfBytes(values []float32) []byte {

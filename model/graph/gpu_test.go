@@ -104,7 +104,12 @@ func TestHalfIsNearFloat32(t *testing.T) {
 	const most = 0.003 // of the length; the fraction of binary16 has ten bits
 	for _, activation := range []string{"gelu", "quick_gelu", "relu"} {
 		all := newParameters("")
-		exact, half := results(t, activation, graph.Float32, all, all), results(t, activation, graph.Float16, all, all)
+		exact, half := results(t, activation, graph.Target{}, all, all), results(t, activation, graph.Target{Precision: graph.Float16}, all, all)
+		for name, off := range distances(exact, results(t, activation, graph.Target{GPU: true}, all, all)) {
+			if off > 1e-6 {
+				t.Errorf("%s: %s of a GPU's graph in float32 are off by %.2g of their length", activation, name, off)
+			}
+		}
 		for name, off := range distances(exact, half) {
 			if off == 0 || off > most {
 				t.Errorf("%s: %s are off by %.5f of their length, want %v at most", activation, name, off, most)
@@ -118,7 +123,7 @@ func TestHalfIsNearFloat32(t *testing.T) {
 			{"values of images", "logits", newParameters("value.bias"), all},
 			{"values of text", "logits", all, newParameters("value.bias")},
 		} {
-			got := results(t, activation, graph.Float32, bias.prefix, bias.step)
+			got := results(t, activation, graph.Target{}, bias.prefix, bias.step)
 			if off := distances(exact, got)[bias.shown]; off < 3*most {
 				t.Errorf("%s: the bias of %s changes %s by %.5f of their length: who loses it is not seen here", activation, bias.of, bias.shown, off)
 			}
@@ -128,16 +133,16 @@ func TestHalfIsNearFloat32(t *testing.T) {
 
 // results are features of two pictures, and logits on two windows of noise with two rows each:
 // after a prompt of three tokens, and after one more that goes on from rows in another order.
-func results(t *testing.T, activation string, p graph.Precision, prefix, step parameters) map[string][]float32 {
+func results(t *testing.T, activation string, to graph.Target, prefix, step parameters) map[string][]float32 {
 	t.Helper()
-	s := sizes(activation)
+	s, p := sizes(activation), to.Precision
 	f := feed{t}
-	encoder := f.session(graph.Encoder(s, prefix, p))
+	encoder := f.session(graph.Encoder(s, prefix, to))
 	features := f.run(encoder, f.pictures(p, 2, 3, 3*patch+1, 2*patch+3), f.noise(7, hidden))[0]
 
-	image := f.run(f.session(graph.Prefix(s, prefix, p)), f.pictures(p, 2, 2, 7, hidden), f.noise(2, hidden))
+	image := f.run(f.session(graph.Prefix(s, prefix, to)), f.pictures(p, 2, 2, 7, hidden), f.noise(2, hidden))
 	past := slices.Repeat([]model.Value{f.noise(4, heads, 0, hidden/heads)}, 2*layers)
-	decoder := f.session(graph.Step(s, step, p))
+	decoder := f.session(graph.Step(s, step, to))
 	never := float32(math.Inf(-1))
 	causal := slices.Repeat([]float32{0, never, never, 0, 0, never, 0, 0, 0}, 4)
 	first := f.run(decoder, slices.Concat([]model.Value{

@@ -70,18 +70,18 @@ const (
 // the weights are kept and reported together by bytes.
 type builder struct {
 	*onnx.Graph
-	weights   Weights
-	product   func(x, name string, in, out int64) product
-	precision Precision
-	kind      onnx.Type           // of what is computed with: Float32 or Float16
-	rows      map[string][]string // values that were quantised
-	problems  []error
+	weights  Weights
+	product  func(x, name string, in, out int64) product
+	target   Target
+	kind     onnx.Type           // of what is computed with: Float32 or Float16
+	rows     map[string][]string // values that were quantised
+	problems []error
 }
 
-func newBuilder(name string, w Weights, p Precision) *builder {
-	b := &builder{Graph: onnx.New(name, opset), weights: w, precision: p, kind: onnx.Float32, rows: map[string][]string{}}
+func newBuilder(name string, w Weights, to Target) *builder {
+	b := &builder{Graph: onnx.New(name, opset), weights: w, target: to, kind: onnx.Float32, rows: map[string][]string{}}
 	b.product = b.floatProduct
-	if p == Float16 {
+	if to.Precision == Float16 {
 		b.kind = onnx.Float16
 	}
 	return b
@@ -176,7 +176,7 @@ func (b *builder) bytesOf(values []float32) []byte {
 
 func (b *builder) layerNorm(x, name string, size int64, epsilon float32) string {
 	in := []string{x, b.weight(name+".weight", size), b.weight(name+".bias", size)}
-	if b.gpu() {
+	if !b.cpu() {
 		return b.Op("LayerNormalization", in, onnx.Int("axis", -1), onnx.Float("epsilon", epsilon))
 	}
 	return b.Op("captiond.LayerNorm", in, onnx.Float("epsilon", epsilon))
@@ -187,7 +187,7 @@ func (b *builder) layerNorm(x, name string, size int64, epsilon float32) string 
 func (b *builder) addNorm(x owed, y, name string, t Tower) (norm, sum string) {
 	weight, shift, bias := b.weight(name+".weight", t.Hidden), b.weight(name+".bias", t.Hidden), b.weight(x.bias, t.Hidden)
 	epsilon := onnx.Float("epsilon", t.Epsilon)
-	if b.gpu() {
+	if !b.cpu() {
 		out := b.Ops("com.microsoft.SkipLayerNormalization", 4, []string{x.rows, y, weight, shift, bias}, epsilon)
 		return out[0], out[3]
 	}
@@ -242,7 +242,7 @@ func (b *builder) concat(axis int64, parts ...string) string {
 //
 //	in, out  [n] float32
 func Activation(name string) ([]byte, error) {
-	b := newBuilder("activation", nil, Float32)
+	b := newBuilder("activation", nil, Target{})
 	x := b.Input("x", onnx.Float32, -1)
 	b.Output(b.activation(x, name), onnx.Float32, -1)
 	return b.bytes()

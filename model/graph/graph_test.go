@@ -31,10 +31,10 @@ func (w inline) Floats(name string) ([]float32, error) { return make([]float32, 
 func TestProblemsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	one := inline{func(string) int64 { return 1 }}
-	for name, build := range map[string]func(Sizes, Weights, Precision) ([]byte, error){"encoder": Encoder, "prefix": Prefix, "step": Step} {
+	for name, build := range map[string]func(Sizes, Weights, Target) ([]byte, error){"encoder": Encoder, "prefix": Prefix, "step": Step} {
 		s := tiny()
 		s.Vision.Activation, s.Text.Activation = "mish", "mish"
-		_, err := build(s, one, Float32)
+		_, err := build(s, one, Target{})
 		if err == nil {
 			t.Fatalf("%s: no error", name)
 		}
@@ -67,7 +67,7 @@ func TestInterfaces(t *testing.T) {
 		return 2
 	}}
 	for name, c := range map[string]struct {
-		build       func(Sizes, Weights, Precision) ([]byte, error)
+		build       func(Sizes, Weights, Target) ([]byte, error)
 		ins, outs   int
 		first, last string
 	}{
@@ -75,7 +75,7 @@ func TestInterfaces(t *testing.T) {
 		"prefix":  {Prefix, 2, 6, "features", "temporal"},
 		"step":    {Step, 5 + 6 + 6, 1 + 6, "ids", "text_v2"},
 	} {
-		b, err := c.build(s, w, Float32)
+		b, err := c.build(s, w, Target{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -86,7 +86,7 @@ func TestInterfaces(t *testing.T) {
 		if len(ins) != c.ins || len(outs) != c.outs || ins[0] != c.first || ins[len(ins)-1] != c.last {
 			t.Errorf("%s: inputs %v, outputs %v", name, ins, outs)
 		}
-		again, err := c.build(s, w, Float32)
+		again, err := c.build(s, w, Target{})
 		if err != nil || !slices.Equal(b, again) {
 			t.Errorf("%s: the same checkpoint gives other bytes (%v)", name, err)
 		}

@@ -74,7 +74,7 @@ func TestInt8SharesWhatItCan(t *testing.T) {
 			return 2
 		}
 		return 4
-	}}, Int8)
+	}}, Target{Precision: Int8})
 	b.product = b.int8Product
 	x := b.Input("x", onnx.Float32, -1, 2)
 	b.linear(b.linear(x, "layer", 2, 2), "layer", 2, 2)

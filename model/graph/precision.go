@@ -17,6 +17,13 @@ const (
 	Float16
 )
 
+// Target is what a graph is written for.
+type Target struct {
+	Precision Precision
+	// GPU keeps operators out that model/ort has for CPUs alone. Float16 always does.
+	GPU bool
+}
+
 // ParsePrecision reads float32, int8 or float16; "" is float32.
 func ParsePrecision(s string) (Precision, error) {
 	if s == "" {

@@ -14,9 +14,9 @@ import (
 //	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N; in
 //	     float16 values [W, h, d, S]. They lie as the step multiplies them fastest, and are
 //	     without their biases, which Step makes up for.
-func Prefix(s Sizes, w Weights, p Precision) ([]byte, error) {
-	b := newBuilder("prefix", w, p)
-	if p == Int8 {
+func Prefix(s Sizes, w Weights, to Target) ([]byte, error) {
+	b := newBuilder("prefix", w, to)
+	if to.Precision == Int8 {
 		b.product = b.int8Product
 	}
 	v, t := s.Vision, s.Text

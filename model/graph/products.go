@@ -13,7 +13,7 @@ import (
 //	in   rows [M, V] float32
 //	out  rows [M, V] float32, which mean nothing
 func Products(s Sizes, w Weights) ([]byte, error) {
-	b := newBuilder("products", w, Float32)
+	b := newBuilder("products", w, Target{})
 	v := s.Vision
 	x := b.Input("rows", onnx.Float32, -1, v.Hidden)
 	for i := range v.Layers {

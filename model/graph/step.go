@@ -19,9 +19,9 @@ import (
 //	     for each layer: text keys and values [B', h, T, d]; T may be 0
 //	out  logits [n, vocabulary]
 //	     for each layer: text keys and values [B, h, T+L, d]
-func Step(s Sizes, w Weights, p Precision) ([]byte, error) {
-	b := newBuilder("step", w, p)
-	if p == Int8 {
+func Step(s Sizes, w Weights, to Target) ([]byte, error) {
+	b := newBuilder("step", w, to)
+	if to.Precision == Int8 {
 		b.product = b.blockProduct
 	}
 	t := s.Text
