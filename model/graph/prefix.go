@@ -11,9 +11,9 @@ import (
 //
 //	in   features [W, F, N, V] as Encoder makes them; temporal [F, V] float32, the temporal
 //	     embeddings, or zeros where the checkpoint has none
-//	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N; in
-//	     float16 values [W, h, d, S]. They lie as the step multiplies them fastest, and are
-//	     without their biases, which Step makes up for.
+//	out  for each decoder layer: keys [W, h, d, S] and values [W, h, S, d], S = F*N. They lie
+//	     as the step multiplies them fastest, and are without their biases, which Step makes
+//	     up for.
 func Prefix(s Sizes, w Weights, to Target) ([]byte, error) {
 	b := newBuilder("prefix", w, to)
 	if to.Precision == Int8 {
@@ -32,9 +32,9 @@ func Prefix(s Sizes, w Weights, to Target) ([]byte, error) {
 		layer := decoderLayer(i)
 		k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), heads})
 		v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), heads})
-		keys, values := b.transpose(k, 0, 2, 3, 1), b.imageValues(v)
+		keys, values := b.transpose(k, 0, 2, 3, 1), b.transpose(v, 0, 2, 1, 3)
 		b.Output(keys, b.kind, -1, t.Heads, t.head(), -1)
-		b.Output(values, b.kind, b.imageValuesDims(t)...)
+		b.Output(values, b.kind, -1, t.Heads, -1, t.head())
 		if i+1 == t.Layers {
 			break
 		}

@@ -2,7 +2,7 @@ package graph
 
 import (
 	"fmt"
-	"slices"
+	"math"
 
 	"github.com/captiond/captiond/model/onnx"
 )
@@ -28,17 +28,17 @@ func Step(s Sizes, w Weights, to Target) ([]byte, error) {
 	in := stepInputs{
 		ids:       b.Input("ids", onnx.Int64, -1, -1),
 		positions: b.Input("positions", onnx.Int64, -1, -1),
-		mask:      b.enter(b.Input("mask", onnx.Float32, -1, 1, -1, -1)),
+		mask:      b.Input("mask", onnx.Float32, -1, 1, -1, -1),
 		last:      b.Input("last", onnx.Int64, -1),
 		parents:   b.Input("parents", onnx.Int64, -1),
 	}
 	for i := range t.Layers {
 		in.imageK = append(in.imageK, b.Input(fmt.Sprint("image_k", i), b.kind, -1, t.Heads, t.head(), -1))
-		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), b.kind, b.imageValuesDims(t)...))
+		in.imageV = append(in.imageV, b.Input(fmt.Sprint("image_v", i), b.kind, -1, t.Heads, -1, t.head()))
 	}
 	for i := range t.Layers {
-		in.textK = append(in.textK, b.enter(b.Input(fmt.Sprint("text_k", i), onnx.Float32, -1, t.Heads, -1, t.head())))
-		in.textV = append(in.textV, b.enter(b.Input(fmt.Sprint("text_v", i), onnx.Float32, -1, t.Heads, -1, t.head())))
+		in.textK = append(in.textK, b.Input(fmt.Sprint("text_k", i), onnx.Float32, -1, t.Heads, -1, t.head()))
+		in.textV = append(in.textV, b.Input(fmt.Sprint("text_v", i), onnx.Float32, -1, t.Heads, -1, t.head()))
 	}
 	x := b.embed(in, s)
 	in.shapes = b.stepShapes(in, t)
@@ -50,8 +50,8 @@ func Step(s Sizes, w Weights, to Target) ([]byte, error) {
 	}
 	b.Output(b.leave(b.head(b.Op("Gather", []string{x, in.last}), s)), onnx.Float32, -1, s.Vocabulary)
 	for i := range keys {
-		b.Output(b.leave(keys[i]), onnx.Float32, -1, t.Heads, -1, t.head())
-		b.Output(b.leave(values[i]), onnx.Float32, -1, t.Heads, -1, t.head())
+		b.Output(keys[i], onnx.Float32, -1, t.Heads, -1, t.head())
+		b.Output(values[i], onnx.Float32, -1, t.Heads, -1, t.head())
 	}
 	return b.bytes()
 }
@@ -77,7 +77,7 @@ type stepShapes struct {
 func (b *builder) stepShapes(in stepInputs, t Tower) stepShapes {
 	length := b.dim(in.ids, 1)
 	tokens := b.concat(0, b.dim(in.ids, 0), length, b.Ints(t.Heads, t.head()))
-	if b.own(t) {
+	if b.together(t) {
 		return stepShapes{tokens: tokens}
 	}
 	windows, columns := b.dim(in.imageK[0], 0), b.dim(in.mask, 3)
@@ -106,53 +106,52 @@ func (b *builder) embed(in stepInputs, s Sizes) string {
 // textLayer returns the layer's output and all text keys and values.
 func (b *builder) textLayer(x string, i int64, in stepInputs, t Tower) (out, keys, values string) {
 	layer := decoderLayer(i)
-	q := b.Op("Reshape", []string{b.query(x, layer+"attention.self.query", t), in.shapes.tokens})
+	q := b.Op("Reshape", []string{b.linear(x, layer+"attention.self.query", t.Hidden, t.Hidden), in.shapes.tokens})
 	k := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.key", t), in.shapes.tokens})
 	v := b.Op("Reshape", []string{b.seen(x, layer+"attention.self.value", t), in.shapes.tokens})
-	if b.own(t) {
-		out := b.Ops("captiond.StepAttention", 3, []string{ // of model/ort
+	if b.together(t) {
+		joint := b.Ops("captiond.StepAttention", 3, []string{ // of model/ort
 			q, k, v, in.mask, in.parents, in.imageK[i], in.imageV[i], in.textK[i], in.textV[i],
 		})
-		return b.afterAttention(out[0], x, layer, t), out[1], out[2]
+		return b.afterAttention(joint[0], x, layer, t), joint[1], joint[2]
 	}
-	keys, values = b.extend(growing{in.textK[i], k}, growing{in.textV[i], v}, in.parents)
-	joint := b.join(attention{q, keys, values, in.imageK[i], in.imageV[i]}, in, t)
+	keys, values = b.extend(in.textK[i], k, in.parents), b.extend(in.textV[i], v, in.parents)
+	joint := b.join(attention{q, b.enter(keys), b.enter(values), in.imageK[i], in.imageV[i]}, in, t)
 	return b.afterAttention(joint, x, layer, t), keys, values
+}
+
+// together tells whether attention is one operator, model/ort's.
+func (b *builder) together(t Tower) bool {
+	const mostHead = 128
+	return b.own(t) || b.gpu() && t.head()%2 == 0 && t.head() <= mostHead
 }
 
 // attention is who looks and what at: q [B, L, h, d], text keys and values [B, h, T, d],
 // image keys and values as Prefix makes them.
 type attention struct{ q, keys, values, imageK, imageV string }
 
-// growing are keys or values of the past, [B', h, T, d], and new ones, [B, L, h, d].
-type growing struct{ past, now string }
-
-// extend is the past of each row's parent and behind it the row's new keys and values.
-func (b *builder) extend(k, v growing, parents string) (keys, values string) {
-	parts := func(g growing) []string {
-		return []string{b.Op("Gather", []string{g.past, parents}), b.transpose(g.now, 0, 2, 1, 3)}
-	}
-	if b.gpu() {
-		return b.halves(b.concat(2, slices.Concat(parts(k), parts(v))...))
-	}
-	return b.concat(2, parts(k)...), b.concat(2, parts(v)...)
+// extend is the past of each row's parent, [B', h, T, d], and behind it the row's new keys or
+// values, [B, L, h, d].
+func (b *builder) extend(past, now, parents string) string {
+	return b.concat(2, b.Op("Gather", []string{past, parents}), b.transpose(b.leave(now), 0, 2, 1, 3))
 }
 
 // join attends to image and text under one softmax and returns rows [B*L, D]. The
 // rows of a window are one matrix against its image, whose keys and values are so read
 // once and never copied.
 func (b *builder) join(a attention, in stepInputs, t Tower) string {
-	q := b.scaled(a.q, t)
+	q := b.Op("Mul", []string{a.q, b.enter(b.Float(float32(1 / math.Sqrt(float64(t.head())))))})
 	toImage := b.transpose(b.Op("Reshape", []string{q, in.shapes.together}), 0, 2, 1, 3)          // [W, h, R*L, d]
 	image := b.Op("MatMul", []string{toImage, a.imageK})                                          // [W, h, R*L, S]
 	text := b.Op("MatMul", []string{b.transpose(q, 0, 2, 1, 3), b.transpose(a.keys, 0, 1, 3, 2)}) // [B, h, L, T]
-	text = b.Op("Add", []string{text, in.mask})
+	text = b.Op("Add", []string{text, b.enter(in.mask)})
 	text = b.Op("Reshape", []string{b.swap(text, in.shapes.rows), in.shapes.joint})
 
 	p := b.Op("Softmax", []string{b.concat(3, image, text)}, onnx.Int("axis", -1))
-	image, text = b.parted(p, in)
+	parts := b.Ops("Split", 2, []string{p, in.shapes.split}, onnx.Int("axis", 3))
+	image, text = parts[0], parts[1]
 
-	image = b.transpose(b.weighImage(image, a.imageV), 0, 2, 1, 3) // [W, R*L, h, d]
+	image = b.transpose(b.Op("MatMul", []string{image, a.imageV}), 0, 2, 1, 3) // [W, R*L, h, d]
 	text = b.Op("Reshape", []string{b.swap(text, in.shapes.heads), in.shapes.apart})
 	text = b.transpose(b.Op("MatMul", []string{text, a.values}), 0, 2, 1, 3)                    // [B, L, h, d]
 	return b.Op("Add", []string{b.reshape(image, -1, t.Hidden), b.reshape(text, -1, t.Hidden)}) // [B*L, D]

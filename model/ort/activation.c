@@ -1,5 +1,6 @@
 // Activations of x + bias on CPUs. Their loops are compiled for wider vectors, too: which are
 // taken is decided when the program is loaded.
+#include "halves.h"
 #include "kernel.h"
 
 #include <math.h>
@@ -74,37 +75,11 @@ VECTORS static void quick_gelu_row(void *to, const void *row, const void *bias, 
 		y[i] = quick_gelu(x[i] + b[i], alpha);
 }
 
-static float widen(uint16_t half) {
-	uint32_t sign = (uint32_t)(half & 0x8000) << 16, bits = (uint32_t)(half & 0x7fff) << 13;
-	float f;
-	if (bits >= 0x7c00 << 13)
-		bits |= 0x7f800000; // infinite, or not a number
-	memcpy(&f, &bits, sizeof f);
-	if (bits < 0x7f800000)
-		f *= 0x1p112f; // the exponent's bias is 15, not 127
-	return sign ? -f : f;
-}
-
-// narrow rounds to the nearest, ties to even. Infinity is what is too great.
-static uint16_t narrow(float f) {
-	uint32_t bits;
-	memcpy(&bits, &f, sizeof bits);
-	uint16_t sign = bits >> 16 & 0x8000;
-	bits &= 0x7fffffff;
-	if (bits > 0x7f800000)
-		return sign | 0x7e00;
-	if (bits >= 0x477ff000)
-		return sign | 0x7c00;
-	if (bits < 0x38800000)
-		return sign | (uint16_t)rintf(fabsf(f) * 0x1p24f);
-	return sign | (uint16_t)((bits - 0x38000000 + 0xfff + (bits >> 13 & 1)) >> 13);
-}
-
 static void quick_gelu_halves(void *to, const void *row, const void *bias, int64_t n, float alpha) {
 	const uint16_t *x = row, *b = bias;
 	uint16_t *y = to;
 	for (int64_t i = 0; i < n; i++)
-		y[i] = narrow(quick_gelu(widen(x[i]) + widen(b[i]), alpha));
+		y[i] = captiond_narrow(quick_gelu(captiond_widen(x[i]) + captiond_widen(b[i]), alpha));
 }
 
 OrtStatus *captiond_read_alpha(captiond_node *n, const OrtKernelInfo *info) {

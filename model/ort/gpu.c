@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "kernel.h"
+#include "step.h"
 
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -8,31 +8,49 @@
 enum {
 	together = 8,  // halves that a thread goes through
 	threads = 256, // of a block
-	ptx_most = 1 << 16,
+	most_head = 128, // the longest query
+	ptx_most = 1 << 18,
 };
 
 // Functions of CUDA's driver, cuda.h, and the compiled operator.
 static struct {
 	int (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
 		void *stream, void **arguments, void **extra);
-	void *function;
+	void *bias_quick_gelu, *step_attention;
 } gpu;
+
+// launch starts a function of operator.cu with arguments, behind what this context has started.
+static OrtStatus *launch(const captiond_node *n, OrtKernelContext *context, void *function, unsigned x, unsigned y, void **arguments) {
+	void *stream;
+	OrtStatus *failed = n->api->KernelContext_GetGPUComputeStream(context, &stream);
+	if (!failed && gpu.launch(function, x, y, 1, threads, 1, 1, 0, stream, arguments, NULL))
+		failed = n->api->CreateStatus(fail, "cuLaunchKernel failed");
+	return failed;
+}
 
 OrtStatus *captiond_bias_quick_gelu_gpu(void *node, OrtKernelContext *context) {
 	captiond_node *n = node;
 	captiond_biased b;
-	void *stream;
 	OrtStatus *failed = captiond_begin_biased(n, context, &b);
 	if (!failed && b.columns % together)
 		failed = n->api->CreateStatus(invalid, "BiasQuickGelu: there is not a multiple of eight columns");
-	if (!failed)
-		failed = n->api->KernelContext_GetGPUComputeStream(context, &stream);
 	if (failed || b.rows == 0)
 		return failed;
 	unsigned columns = b.columns / together;
 	void *arguments[] = {&b.x, &b.bias, &b.y, &columns, &n->alpha};
-	int code = gpu.launch(gpu.function, b.rows, (columns + threads - 1) / threads, 1, threads, 1, 1, 0, stream, arguments, NULL);
-	return code ? n->api->CreateStatus(fail, "BiasQuickGelu: cuLaunchKernel failed") : NULL;
+	return launch(n, context, gpu.bias_quick_gelu, b.rows, (columns + threads - 1) / threads, arguments);
+}
+
+OrtStatus *captiond_step_attention_gpu(void *node, OrtKernelContext *context) {
+	const captiond_node *n = node;
+	captiond_step s;
+	OrtStatus *failed = captiond_begin_step(n, context, &s);
+	if (!failed && (s.head % 2 || s.head > most_head))
+		failed = n->api->CreateStatus(invalid, "StepAttention: heads are longer than 128, or odd");
+	if (failed || s.rows * s.length == 0)
+		return failed;
+	void *arguments[] = {&s};
+	return launch(n, context, gpu.step_attention, s.windows * s.heads, 1, arguments);
 }
 
 // ptx compiles a source with NVRTC (nvrtc.h), for any GPU that CUDA 12 and 13 know.
@@ -64,13 +82,14 @@ static const char *load(const char *compiled) {
 	gpu.launch = dlsym(driver, "cuLaunchKernel");
 	if (!init || !load_data || !kernel || !gpu.launch)
 		return "the driver is older than CUDA 12";
-	if (init(0) || load_data(&library, compiled, NULL, NULL, 0, NULL, NULL, 0) || kernel(&gpu.function, library, "bias_quick_gelu"))
+	if (init(0) || load_data(&library, compiled, NULL, NULL, 0, NULL, NULL, 0) || kernel(&gpu.bias_quick_gelu, library, "bias_quick_gelu") ||
+		kernel(&gpu.step_attention, library, "step_attention"))
 		return "the driver does not load operator.cu";
 	return NULL;
 }
 
 const char *captiond_compile(const char *source) {
-	if (gpu.function)
+	if (gpu.step_attention)
 		return NULL;
 	void *library = dlopen("libnvrtc.so.13", RTLD_LAZY);
 	if (!library)

@@ -81,4 +81,9 @@ OrtStatus *captiond_read_vectors(captiond_node *n, const OrtKernelInfo *info);
 OrtStatus *captiond_step_attention(void *node, OrtKernelContext *context);
 #endif
 
+// For GPUs q, k, v, what belongs to the image and the first output are float16. There d is even
+// and at most 128, and a parent that is not there is not noticed. On CPUs that is for tests.
+OrtStatus *captiond_step_attention_halves(void *node, OrtKernelContext *context);
+OrtStatus *captiond_step_attention_gpu(void *node, OrtKernelContext *context);
+
 #endif

@@ -10,14 +10,12 @@ enum {
 	on_device = 0, // OrtMemTypeDefault
 };
 
-// An operator whose inputs and outputs have one type, but for the input that is int64.
+// An operator. Lists of types of inputs and outputs end with 0.
 typedef struct {
 	OrtCustomOp op;
 	const char *name;
 	const char *provider; // NULL for CPUs
-	int type;
-	size_t inputs, outputs;
-	size_t numbers; // which input is int64, 0 for none
+	int in[10], out[4];
 	OrtStatus *(*read)(captiond_node *, const OrtKernelInfo *); // NULL where it has no attributes
 } operator;
 
@@ -50,10 +48,18 @@ OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, si
 
 static const char *name(const OrtCustomOp *op) { return of(op)->name; }
 static const char *provider(const OrtCustomOp *op) { return of(op)->provider; }
-static int input_type(const OrtCustomOp *op, size_t i) { return i && i == of(op)->numbers ? int64 : of(op)->type; }
-static int output_type(const OrtCustomOp *op, size_t i) { return of(op)->type; }
-static size_t inputs(const OrtCustomOp *op) { return of(op)->inputs; }
-static size_t outputs(const OrtCustomOp *op) { return of(op)->outputs; }
+
+static size_t count(const int *types) {
+	size_t n = 0;
+	while (types[n])
+		n++;
+	return n;
+}
+
+static int input_type(const OrtCustomOp *op, size_t i) { return of(op)->in[i]; }
+static size_t inputs(const OrtCustomOp *op) { return count(of(op)->in); }
+static int output_type(const OrtCustomOp *op, size_t i) { return of(op)->out[i]; }
+static size_t outputs(const OrtCustomOp *op) { return count(of(op)->out); }
 static int always(const OrtCustomOp *op, size_t i) { return required; }
 static int memory_type(const OrtCustomOp *op, size_t i) { return on_device; }
 static int version(const OrtCustomOp *op) { return 1; }
@@ -66,20 +72,26 @@ static int version(const OrtCustomOp *op) { return 1; }
 		.CreateKernelV2 = create, .KernelComputeV2 = compute, .GetStartVersion = version, .GetEndVersion = version, \
 	}
 
+enum { f32 = float32, f16 = float16 };
+
 static const operator for_cpus[] = {
-	{COMPUTE(captiond_bias_gelu), .name = "BiasGelu", .type = float32, .inputs = 2, .outputs = 1},
-	{COMPUTE(captiond_bias_quick_gelu), .name = "BiasQuickGelu", .type = float32, .inputs = 2, .outputs = 1, .read = captiond_read_alpha},
-	{COMPUTE(captiond_bias_quick_gelu_halves), .name = "BiasQuickGelu", .type = float16, .inputs = 2, .outputs = 1, .read = captiond_read_alpha},
-	{COMPUTE(captiond_layer_norm), .name = "LayerNorm", .type = float32, .inputs = 3, .outputs = 1, .read = captiond_read_epsilon},
-	{COMPUTE(captiond_add_norm), .name = "AddNorm", .type = float32, .inputs = 5, .outputs = 2, .read = captiond_read_epsilon},
+	{COMPUTE(captiond_bias_gelu), .name = "BiasGelu", .in = {f32, f32}, .out = {f32}},
+	{COMPUTE(captiond_bias_quick_gelu), .name = "BiasQuickGelu", .in = {f32, f32}, .out = {f32}, .read = captiond_read_alpha},
+	{COMPUTE(captiond_bias_quick_gelu_halves), .name = "BiasQuickGelu", .in = {f16, f16}, .out = {f16}, .read = captiond_read_alpha},
+	{COMPUTE(captiond_layer_norm), .name = "LayerNorm", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_epsilon},
+	{COMPUTE(captiond_add_norm), .name = "AddNorm", .in = {f32, f32, f32, f32, f32}, .out = {f32, f32}, .read = captiond_read_epsilon},
+	{COMPUTE(captiond_step_attention_halves), .name = "StepAttention", .in = {f16, f16, f16, f32, int64, f16, f16, f32, f32}, .out = {f16, f32, f32}},
 #ifdef __x86_64__
-	{COMPUTE(captiond_attention), .name = "Attention", .type = float32, .inputs = 3, .outputs = 1, .read = captiond_read_attention},
-	{COMPUTE(captiond_step_attention), .name = "StepAttention", .type = float32, .inputs = 9, .outputs = 3, .numbers = 4, .read = captiond_read_vectors},
+	{COMPUTE(captiond_attention), .name = "Attention", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_attention},
+	{COMPUTE(captiond_step_attention), .name = "StepAttention", .in = {f32, f32, f32, f32, int64, f32, f32, f32, f32}, .out = {f32, f32, f32}, .read = captiond_read_vectors},
 #endif
 };
 
+static const char cuda[] = "CUDAExecutionProvider";
+
 static const operator for_gpus[] = {
-	{COMPUTE(captiond_bias_quick_gelu_gpu), .name = "BiasQuickGelu", .type = float16, .inputs = 2, .outputs = 1, .read = captiond_read_alpha, .provider = "CUDAExecutionProvider"},
+	{COMPUTE(captiond_bias_quick_gelu_gpu), .name = "BiasQuickGelu", .provider = cuda, .in = {f16, f16}, .out = {f16}, .read = captiond_read_alpha},
+	{COMPUTE(captiond_step_attention_gpu), .name = "StepAttention", .provider = cuda, .in = {f16, f16, f16, f32, int64, f16, f16, f32, f32}, .out = {f16, f32, f32}},
 };
 
 static OrtStatus *add(const OrtApi *api, OrtCustomOpDomain *domain, const operator *list, size_t n) {

@@ -1,23 +1,13 @@
 // Attention of new text tokens to their image and to the text so far, under one softmax: the rows
 // of a window go through its image together, whose keys and values are so read once.
 #include "attend_tile.h"
-#include "kernel.h"
+#include "step.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-// W windows have R rows each, of L new tokens and T tokens of text with these; S image tokens.
-typedef struct {
-	const float *q, *k, *v;            // [W*R, L, heads, head]
-	const float *mask;                 // [W*R, 1, L, T]
-	const int64_t *parents;            // [W*R]
-	const float *image_k, *image_v;    // [W, heads, head, S], [W, heads, S, head]
-	const float *past_k, *past_v;      // [any, heads, T-L, head]
-	float *y;                          // [W*R*L, heads*head]
-	float *text_k, *text_v;            // [W*R, heads, T, head]
-	int64_t windows, rows, heads, head, length, text, image;
-} step;
+typedef captiond_step step;
 
 // extend copies what a row's parent has of one head and puts new tokens behind it.
 static void extend(const step *s, int64_t row, int64_t head, const float *past, const float *now, float *to) {
@@ -30,7 +20,9 @@ static void extend(const step *s, int64_t row, int64_t head, const float *past, 
 
 // see_block has `rows` queries go through a block of n image tokens from key on.
 TILE(VECTORS) void see_block(const step *s, int64_t at, queries *w, int64_t key, int64_t n, int rows) {
-	const float *keys = s->image_k + at * s->head * s->image + key, *values = s->image_v + (at * s->image + key) * s->head;
+	const float *keys = s->image_k, *values = s->image_v;
+	keys += at * s->head * s->image + key;
+	values += (at * s->image + key) * s->head;
 	int64_t j = 0, i = 0;
 	for (; j + width * lanes <= n; j += width * lanes)
 		captiond_score(w, keys + j, lanes, s->image, s->head, j, rows, width, -1);
@@ -84,7 +76,7 @@ VECTORS static void begin(const step *s, int64_t token, int64_t n, int64_t head,
 	float scale = (float)M_LOG2E / sqrtf((float)s->head);
 	int64_t room = captiond_up(s->head, lanes);
 	for (int r = 0; r < height; r++) {
-		const float *q = s->q + ((token + (r < n ? r : 0)) * s->heads + head) * s->head;
+		const float *q = (const float *)s->q + ((token + (r < n ? r : 0)) * s->heads + head) * s->head;
 		for (int64_t i = 0; i < s->head; i++)
 			w->q[r][i] = q[i] * scale;
 		memset(w->sums[r], 0, room * sizeof w->sums[r][0]);
@@ -94,7 +86,7 @@ VECTORS static void begin(const step *s, int64_t token, int64_t n, int64_t head,
 }
 
 VECTORS static void end(const step *s, int64_t token, int64_t head, queries *w, int r) {
-	float *to = s->y + (token * s->heads + head) * s->head, inverse = 1 / w->total[r];
+	float *to = (float *)s->y + (token * s->heads + head) * s->head, inverse = 1 / w->total[r];
 	for (int64_t i = 0; i < s->head; i++)
 		to[i] = w->sums[r][i] * inverse;
 }
@@ -122,61 +114,21 @@ static void run(void *all, size_t at) {
 	}
 }
 
-enum { q, k, v, mask, parents, image_k, image_v, past_k, past_v, all };
-
-// fits tells whether inputs are shaped as step says.
-static bool fits(const captiond_tensor in[all], const step *s) {
-	const int64_t rows = s->windows * s->rows, before = s->text - s->length;
-	const int64_t shapes[all][4] = {
-		[q] = {rows, s->length, s->heads, s->head}, [k] = {rows, s->length, s->heads, s->head}, [v] = {rows, s->length, s->heads, s->head},
-		[mask] = {rows, 1, s->length, s->text}, [parents] = {rows},
-		[image_k] = {s->windows, s->heads, s->head, s->image}, [image_v] = {s->windows, s->heads, s->image, s->head},
-		[past_k] = {in[past_k].dims[0], s->heads, before, s->head}, [past_v] = {in[past_k].dims[0], s->heads, before, s->head},
-	};
-	for (int i = 0; i < all; i++)
-		if (memcmp(in[i].dims, shapes[i], in[i].rank * sizeof in[i].dims[0]))
+// there tells whether all parents are rows of the past.
+static bool there(const step *s) {
+	for (int64_t i = 0; i < s->windows * s->rows; i++)
+		if (s->parents[i] < 0 || s->parents[i] >= s->past)
 			return false;
-	for (int64_t i = 0; i < rows; i++)
-		if (((int64_t *)in[parents].data)[i] < 0 || ((int64_t *)in[parents].data)[i] >= in[past_k].dims[0])
-			return false;
-	return s->head <= captiond_most_head && before >= 0 && s->windows > 0;
-}
-
-// begin_step finds out what there is to do and makes the outputs.
-static OrtStatus *begin_step(const captiond_node *n, OrtKernelContext *context, step *s) {
-	captiond_tensor in[all];
-	OrtStatus *failed = NULL;
-	bool good = true;
-	for (int i = 0; !failed && i < all; i++) {
-		failed = captiond_input(n, context, i, &in[i]);
-		good = good && !failed && in[i].rank == (i == parents ? 1 : 4);
-	}
-	if (failed)
-		return failed;
-	if (good) {
-		*s = (step){
-			.q = in[q].data, .k = in[k].data, .v = in[v].data, .mask = in[mask].data, .parents = in[parents].data,
-			.image_k = in[image_k].data, .image_v = in[image_v].data, .past_k = in[past_k].data, .past_v = in[past_v].data,
-			.windows = in[image_k].dims[0], .heads = in[q].dims[2], .head = in[q].dims[3], .length = in[q].dims[1],
-			.text = in[mask].dims[3], .image = in[image_k].dims[3],
-		};
-		s->rows = s->windows ? in[q].dims[0] / s->windows : 0;
-	}
-	if (!good || !fits(in, s))
-		return n->api->CreateStatus(invalid, "StepAttention: inputs are not shaped alike, or a parent is not there");
-	captiond_tensor rows = {.rank = 2, .dims = {in[q].dims[0] * s->length, s->heads * s->head}};
-	captiond_tensor text = {.rank = 4, .dims = {in[q].dims[0], s->heads, s->text, s->head}};
-	failed = captiond_output(n, context, 0, &rows, &s->y);
-	if (!failed)
-		failed = captiond_output(n, context, 1, &text, &s->text_k);
-	return failed ? failed : captiond_output(n, context, 2, &text, &s->text_v);
+	return true;
 }
 
 OrtStatus *captiond_step_attention(void *node, OrtKernelContext *context) {
 	const captiond_node *n = node;
 	step s;
-	OrtStatus *failed = begin_step(n, context, &s);
-	if (failed || s.rows * s.length * s.heads * s.head == 0)
+	OrtStatus *failed = captiond_begin_step(n, context, &s);
+	if (failed || s.rows * s.length == 0)
 		return failed;
+	if (s.head > captiond_most_head || !there(&s))
+		return n->api->CreateStatus(invalid, "StepAttention: heads are longer than 256, or a parent is not there");
 	return n->api->KernelContext_ParallelFor(context, run, s.windows * s.heads, 0, &s);
 }

@@ -161,17 +161,20 @@ func TestStepAttentionRefuses(t *testing.T) {
 	r := open(t, Options{Device: "cpu"})
 	x := text{1, 2, 1, 3, 5, 2, 8, 2}
 	session := newSession(t, r, x.graph())
-	for name, change := range map[string]func(s *step, in []model.Value){
-		"a parent that is not there": func(s *step, in []model.Value) { in[4] = wrap(t, r, []int64{0, 2}, 2) },
-		"a mask for other rows":      func(s *step, in []model.Value) { in[3] = wrap(t, r, s.mask[:3], 1, 1, 1, 3) },
-		"an image of other heads":    func(s *step, in []model.Value) { in[5] = wrap(t, r, s.imageK, 1, 1, 16, 5) },
-		"a past of less tokens":      func(s *step, in []model.Value) { in[7] = wrap(t, r, s.pastK[:32], 2, 2, 1, 8) },
+	for name, c := range map[string]struct {
+		why    string
+		change func(s *step, in []model.Value)
+	}{
+		"parent":  {"a parent is not there", func(_ *step, in []model.Value) { in[4] = wrap(t, r, []int64{0, 2}, 2) }},
+		"rows":    {"not shaped alike", func(s *step, in []model.Value) { in[3] = wrap(t, r, s.mask[:3], 1, 1, 1, 3) }},
+		"heads":   {"not shaped alike", func(s *step, in []model.Value) { in[5] = wrap(t, r, s.imageK, 1, 1, 16, 5) }},
+		"columns": {"not shaped alike", func(s *step, in []model.Value) { in[7] = wrap(t, r, s.pastK[:32], 2, 2, 1, 8) }},
 	} {
 		s := newStep(x)
 		in := s.inputs(t, r)
-		change(&s, in)
-		if _, err := session.Run(t.Context(), in...); err == nil || !strings.Contains(err.Error(), "not shaped alike") {
-			t.Errorf("%s: error %v", name, err)
+		c.change(&s, in)
+		if _, err := session.Run(t.Context(), in...); err == nil || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: error %v, want %q", name, err, c.why)
 		}
 	}
 }
