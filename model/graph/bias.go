@@ -57,20 +57,28 @@ func (b *builder) biasOfBoth(name, values string, n int64) []float32 {
 	return both
 }
 
-// widen is the first layer of an MLP with the activation, which adds the bias where there is
-// an operator for that: those of captiond are model/ort's.
+// widen is the first layer of an MLP with the activation, in one operator or in two of which the
+// second adds the bias. Those of captiond are model/ort's.
 func (b *builder) widen(x, name string, t Tower) string {
-	biased := func(op string, attributes ...onnx.Attribute) string {
-		y := b.owing(x, name, t.Hidden, t.MLP)
-		return b.Op(op, []string{y.rows, b.weight(y.bias, t.MLP)}, attributes...)
+	p, bias := b.product(x, name, t.Hidden, t.MLP), b.weight(name+".bias", t.MLP)
+	one := func(op string, attributes ...onnx.Attribute) string {
+		return b.Op(op, append(p.inputs, bias), append(p.attributes, attributes...)...)
 	}
+	two := func(op string, attributes ...onnx.Attribute) string {
+		return b.Op(op, []string{b.Op(p.op, p.inputs, p.attributes...), bias}, attributes...)
+	}
+	alpha := onnx.Float("alpha", quickGelu)
 	switch {
+	case p.op == linear8 && t.Activation == "gelu":
+		return one("captiond.Linear8Gelu")
+	case p.op == linear8 && t.Activation == "quick_gelu":
+		return one("captiond.Linear8QuickGelu", alpha)
 	case b.cpu() && t.Activation == "gelu":
-		return biased("captiond.BiasGelu")
+		return two("captiond.BiasGelu")
 	case t.Activation == "gelu":
-		return biased("com.microsoft.BiasGelu")
+		return two("com.microsoft.BiasGelu")
 	case t.Activation == "quick_gelu" && (b.cpu() || b.gpu() && t.MLP%8 == 0):
-		return biased("captiond.BiasQuickGelu", onnx.Float("alpha", quickGelu))
+		return two("captiond.BiasQuickGelu", alpha)
 	}
-	return b.activation(b.linear(x, name, t.Hidden, t.MLP), t.Activation)
+	return b.activation(one(p.op), t.Activation)
 }

@@ -11,11 +11,14 @@ import (
 	"github.com/captiond/captiond/model/onnx"
 )
 
-// int8Product multiplies by weights of 8 bits with a scale for each output; the rows share one
-// scale and zero point, found anew in each run (Jacob et al. 2018, arXiv:1712.05877).
-// Products of 8 bits are summed in 32 and so are exact.
+// int8Product multiplies by weights of 8 bits with a scale for each output (Jacob et al. 2018,
+// arXiv:1712.05877); products are summed in 32 bits and so are exact. Rows have a scale each, or
+// share one and a zero point, found anew in each run.
 func (b *builder) int8Product(x, name string, in, out int64) product {
 	weight := name + ".weight"
+	if b.rowwise() {
+		return b.linear8(x, weight, in, out)
+	}
 	if !b.Has(weight + ".q") {
 		q, scales := quantizeOutputs(b.floats(weight, in*out), int(in), int(out))
 		b.Raw(weight+".q", onnx.Int8, []int64{in, out}, q)
@@ -24,6 +27,26 @@ func (b *builder) int8Product(x, name string, in, out int64) product {
 	rows := b.quantized(x)
 	inputs := []string{rows[0], weight + ".q", rows[1], weight + ".scale", rows[2], ""}
 	return product{"com.microsoft.MatMulIntegerToFloat", inputs, nil}
+}
+
+// rowwise tells whether products are model/ort's. With AMX, ONNX Runtime's own are faster.
+func (b *builder) rowwise() bool {
+	return b.cpu() && cpu.X86.HasAVX512VNNI && !cpu.X86.HasAMXInt8
+}
+
+// linear8 is model/ort's operator.
+const linear8 = "captiond.Linear8"
+
+func (b *builder) linear8(x, weight string, in, out int64) product {
+	if !b.Has(weight + ".q") {
+		q, offsets, scales := quantizePanels(b.floats(weight, in*out), int(in), int(out))
+		panels := int64(len(scales)) / panel
+		b.Raw(weight+".q", onnx.Int8, []int64{panels, int64(len(q)) / (panels * panel * group), panel, group}, q)
+		b.Raw(weight+".offset", onnx.Int32, []int64{panels * panel}, intBytes(offsets))
+		b.Raw(weight+".scale", onnx.Float32, []int64{panels * panel}, floatBytes(scales))
+	}
+	inputs := []string{x, weight + ".q", weight + ".offset", weight + ".scale"}
+	return product{linear8, inputs, []onnx.Attribute{onnx.Int("outputs", out)}}
 }
 
 // quantized is a value in 8 bits with its scale and zero point, computed once for all layers
@@ -77,6 +100,30 @@ func quantizeOutputs(w []float32, in, out int) (q []byte, scales []float32) {
 		}
 	})
 	return q, scales
+}
+
+// Outputs and inputs of weights as model/ort's Linear8 reads them.
+const (
+	panel = 64
+	group = 4
+)
+
+// quantizePanels turns weights [out, in] into [out/64, in/4, 64, 4] integers of 8 bits, filled up
+// with zeros, with as many offsets, -128 times an output's sum, and scales as outputs.
+func quantizePanels(w []float32, in, out int) (q []byte, offsets []int32, scales []float32) {
+	panels, groups := (out+panel-1)/panel, (in+group-1)/group
+	q, offsets, scales = make([]byte, panels*groups*panel*group), make([]int32, panels*panel), make([]float32, panels*panel)
+	share(out, func(o int) {
+		row := w[o*in:][:in]
+		scales[o] = scaleOf(row, levels)
+		inverse, to := 1/scales[o], q[o/panel*groups*panel*group+o%panel*group:]
+		for i, v := range row {
+			n := nearest(v * inverse)
+			to[i/group*panel*group+i%group] = byte(n)
+			offsets[o] -= 128 * int32(n)
+		}
+	})
+	return q, offsets, scales
 }
 
 // quantizeBlocks turns weights [out, in] into [out, blocks, block] integers of 8 bits, 128
@@ -151,6 +198,14 @@ const signBit = 1 << 31
 func nearest(v float32) int8 {
 	half := math.Float32bits(v)&signBit | math.Float32bits(0.5)
 	return int8(v + math.Float32frombits(half))
+}
+
+func intBytes(values []int32) []byte {
+	b := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, uint32(v))
+	}
+	return b
 }
 
 func floatBytes(values []float32) []byte {

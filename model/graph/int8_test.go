@@ -43,6 +43,32 @@ func TestQuantizeOutputs(t *testing.T) {
 	}
 }
 
+func TestQuantizePanels(t *testing.T) {
+	t.Parallel()
+	for name, c := range matrices() {
+		w := random(c.in, c.out)
+		q, offsets, scales := quantizePanels(w, c.in, c.out)
+		groups, sums := (c.in+group-1)/group, make([]int32, len(offsets))
+		for at, v := range q {
+			i := at/(panel*group)%groups*group + at%group
+			o := at/(panel*group)/groups*panel + at/group%panel
+			sums[o] += int32(int8(v))
+			want := float32(0)
+			if o < c.out && i < c.in {
+				want = w[o*c.in+i]
+			}
+			if off := math.Abs(float64(float32(int8(v))*scales[o] - want)); off > float64(scales[o])*0.5001 {
+				t.Fatalf("%s: weight [%d, %d] is %v of %v, want %v", name, o, i, int8(v), scales[o], want)
+			}
+		}
+		for o, sum := range sums {
+			if offsets[o] != -128*sum {
+				t.Errorf("%s: offset %d is %d, want %d", name, o, offsets[o], -128*sum)
+			}
+		}
+	}
+}
+
 func TestQuantizeBlocks(t *testing.T) {
 	t.Parallel()
 	for name, c := range matrices() {
@@ -74,7 +100,7 @@ func TestInt8SharesWhatItCan(t *testing.T) {
 			return 2
 		}
 		return 4
-	}}, Target{Precision: Int8})
+	}}, Target{Precision: Int8, GPU: true}) // with operators of ONNX Runtime alone
 	b.product = b.int8Product
 	x := b.Input("x", onnx.Float32, -1, 2)
 	b.linear(b.linear(x, "layer", 2, 2), "layer", 2, 2)

@@ -30,6 +30,7 @@ const (
 	Float32  Type = 1
 	Uint8    Type = 2
 	Int8     Type = 3
+	Int32    Type = 6
 	Int64    Type = 7
 	Float16  Type = 10
 	BFloat16 Type = 16

@@ -60,15 +60,21 @@ INLINE float quick_gelu(float z, float alpha) {
 	return z / (1 + power(x));
 }
 
-// A row function goes through a row of n numbers.
-VECTORS static void gelu_row(void *to, const void *row, const void *bias, int64_t n, float unused) {
+VECTORS void captiond_bias_row(void *to, const void *row, const void *bias, int64_t n, float unused) {
+	const float *x = row, *b = bias;
+	float *y = to;
+	for (int64_t i = 0; i < n; i++)
+		y[i] = x[i] + b[i];
+}
+
+VECTORS void captiond_gelu_row(void *to, const void *row, const void *bias, int64_t n, float unused) {
 	const float *x = row, *b = bias;
 	float *y = to;
 	for (int64_t i = 0; i < n; i++)
 		y[i] = gelu(x[i] + b[i]);
 }
 
-VECTORS static void quick_gelu_row(void *to, const void *row, const void *bias, int64_t n, float alpha) {
+VECTORS void captiond_quick_gelu_row(void *to, const void *row, const void *bias, int64_t n, float alpha) {
 	const float *x = row, *b = bias;
 	float *y = to;
 	for (int64_t i = 0; i < n; i++)
@@ -104,7 +110,7 @@ OrtStatus *captiond_begin_biased(const captiond_node *n, OrtKernelContext *conte
 // What threads go through: parts of some rows.
 typedef struct {
 	captiond_biased biased;
-	void (*row)(void *to, const void *row, const void *bias, int64_t n, float alpha);
+	captiond_activate *row;
 	float alpha;
 	int64_t bytes, part; // of a row, rows of a part
 } activation;
@@ -128,12 +134,12 @@ static OrtStatus *compute(const captiond_node *n, OrtKernelContext *context, act
 }
 
 OrtStatus *captiond_bias_gelu(void *node, OrtKernelContext *context) {
-	return compute(node, context, (activation){.row = gelu_row}, sizeof(float));
+	return compute(node, context, (activation){.row = captiond_gelu_row}, sizeof(float));
 }
 
 OrtStatus *captiond_bias_quick_gelu(void *node, OrtKernelContext *context) {
 	const captiond_node *n = node;
-	return compute(n, context, (activation){.row = quick_gelu_row, .alpha = n->alpha}, sizeof(float));
+	return compute(n, context, (activation){.row = captiond_quick_gelu_row, .alpha = n->alpha}, sizeof(float));
 }
 
 OrtStatus *captiond_bias_quick_gelu_halves(void *node, OrtKernelContext *context) {

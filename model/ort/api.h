@@ -53,7 +53,9 @@ struct OrtApi {
 	void *from_79[6];
 	OrtStatus *(*KernelInfoGetAttribute_float)(const OrtKernelInfo *, const char *, float *);
 	OrtStatus *(*KernelInfoGetAttribute_int64)(const OrtKernelInfo *, const char *, int64_t *);
-	void *from_87[3];
+	void *from_87[1];
+	OrtStatus *(*KernelContext_GetInputCount)(const OrtKernelContext *, size_t *);
+	void *from_89[1];
 	OrtStatus *(*KernelContext_GetInput)(const OrtKernelContext *, size_t, const OrtValue **);
 	OrtStatus *(*KernelContext_GetOutput)(OrtKernelContext *, size_t, const int64_t *dims, size_t rank, OrtValue **);
 	void (*ReleaseEnv)(OrtEnv *);

@@ -13,11 +13,14 @@ enum {
 typedef struct {
 	const OrtApi *api;
 	float alpha, epsilon;
-	int64_t heads, integers;
+	int64_t heads, integers, outputs;
 } captiond_node;
 
 // captiond_input describes a node's input.
 OrtStatus *captiond_input(const captiond_node *n, OrtKernelContext *context, size_t i, captiond_tensor *t);
+
+// captiond_has tells whether an input that may be left out is there.
+int captiond_has(const captiond_node *n, OrtKernelContext *context, size_t i);
 
 // captiond_output makes a node's output, shaped as a tensor, and says where its data lie.
 OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, size_t i, const captiond_tensor *shape, void *data);
@@ -31,6 +34,10 @@ typedef struct {
 
 // captiond_begin_biased finds out what there is to do and makes the output.
 OrtStatus *captiond_begin_biased(const captiond_node *n, OrtKernelContext *context, captiond_biased *b);
+
+// A captiond_activate adds a bias to a row of n numbers, and activates it, in place or not.
+typedef void captiond_activate(void *to, const void *row, const void *bias, int64_t n, float alpha);
+captiond_activate captiond_bias_row, captiond_gelu_row, captiond_quick_gelu_row;
 
 // An operator is a function that reads a node's attributes, if it has some, and a function that
 // computes. The latter runs in threads of several sessions at a time.
@@ -67,6 +74,20 @@ OrtStatus *captiond_add_norm(void *node, OrtKernelContext *context);
 //	out  float32, shaped as q
 OrtStatus *captiond_read_attention(captiond_node *n, const OrtKernelInfo *info);
 OrtStatus *captiond_attention(void *node, OrtKernelContext *context);
+
+// Linear8 is a linear layer in integers of 8 bits, whose rows have a scale each, and Linear8Gelu
+// and Linear8QuickGelu with the activation behind; outputs is an attribute, N. It needs VNNI, too.
+// The library's own reach three quarters of the rate, and share one scale in all rows.
+//
+//	in   x [M, K] float32; weights [N/64, K/4, 64, 4] int8, offset [N] int32 and scale [N] float32
+//	     as linear.h has them, N and K there in whole panels and groups; bias [N] float32, which
+//	     may be left out
+//	out  [M, N] float32
+OrtStatus *captiond_read_outputs(captiond_node *n, const OrtKernelInfo *info);
+OrtStatus *captiond_read_outputs_alpha(captiond_node *n, const OrtKernelInfo *info);
+OrtStatus *captiond_linear8(void *node, OrtKernelContext *context);
+OrtStatus *captiond_linear8_gelu(void *node, OrtKernelContext *context);
+OrtStatus *captiond_linear8_quick_gelu(void *node, OrtKernelContext *context);
 
 // StepAttention is that of B rows of L new text tokens each, which see the S tokens of their
 // window's image and, of the T tokens of text with the new ones, those to whose scores the mask

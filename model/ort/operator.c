@@ -4,9 +4,12 @@
 
 enum {
 	float32 = 1,   // ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
+	int8 = 3,      // ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8
+	int32 = 6,     // ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32
 	int64 = 7,     // ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64
 	float16 = 10,  // ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
 	required = 0,  // INPUT_OUTPUT_REQUIRED
+	optional = 1,  // INPUT_OUTPUT_OPTIONAL
 	on_device = 0, // OrtMemTypeDefault
 };
 
@@ -16,6 +19,7 @@ typedef struct {
 	const char *name;
 	const char *provider; // NULL for CPUs
 	int in[10], out[4];
+	size_t needed; // inputs, where others may be left out
 	OrtStatus *(*read)(captiond_node *, const OrtKernelInfo *); // NULL where it has no attributes
 } operator;
 
@@ -40,6 +44,17 @@ OrtStatus *captiond_input(const captiond_node *n, OrtKernelContext *context, siz
 	return failed ? failed : captiond_describe(n->api, (OrtValue *)value, t);
 }
 
+int captiond_has(const captiond_node *n, OrtKernelContext *context, size_t i) {
+	const OrtValue *value = NULL;
+	size_t count;
+	OrtStatus *failed = n->api->KernelContext_GetInputCount(context, &count);
+	if (!failed && i < count)
+		failed = n->api->KernelContext_GetInput(context, i, &value);
+	if (failed)
+		n->api->ReleaseStatus(failed);
+	return value != NULL;
+}
+
 OrtStatus *captiond_output(const captiond_node *n, OrtKernelContext *context, size_t i, const captiond_tensor *shape, void *data) {
 	OrtValue *y;
 	OrtStatus *failed = n->api->KernelContext_GetOutput(context, i, shape->dims, shape->rank, &y);
@@ -60,7 +75,8 @@ static int input_type(const OrtCustomOp *op, size_t i) { return of(op)->in[i]; }
 static size_t inputs(const OrtCustomOp *op) { return count(of(op)->in); }
 static int output_type(const OrtCustomOp *op, size_t i) { return of(op)->out[i]; }
 static size_t outputs(const OrtCustomOp *op) { return count(of(op)->out); }
-static int always(const OrtCustomOp *op, size_t i) { return required; }
+static int input_kind(const OrtCustomOp *op, size_t i) { return of(op)->needed && i >= of(op)->needed ? optional : required; }
+static int output_kind(const OrtCustomOp *op, size_t i) { return required; }
 static int memory_type(const OrtCustomOp *op, size_t i) { return on_device; }
 static int version(const OrtCustomOp *op) { return 1; }
 
@@ -68,7 +84,7 @@ static int version(const OrtCustomOp *op) { return 1; }
 	.op = { \
 		.version = api_version, .GetName = name, .GetExecutionProviderType = provider, .GetInputType = input_type, \
 		.GetInputTypeCount = inputs, .GetOutputType = output_type, .GetOutputTypeCount = outputs, .KernelDestroy = free, \
-		.GetInputCharacteristic = always, .GetOutputCharacteristic = always, .GetInputMemoryType = memory_type, \
+		.GetInputCharacteristic = input_kind, .GetOutputCharacteristic = output_kind, .GetInputMemoryType = memory_type, \
 		.CreateKernelV2 = create, .KernelComputeV2 = compute, .GetStartVersion = version, .GetEndVersion = version, \
 	}
 
@@ -83,6 +99,9 @@ static const operator for_cpus[] = {
 	{COMPUTE(captiond_step_attention_halves), .name = "StepAttention", .in = {f16, f16, f16, f32, int64, f16, f16, f32, f32}, .out = {f16, f32, f32}},
 #ifdef __x86_64__
 	{COMPUTE(captiond_attention), .name = "Attention", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_attention},
+	{COMPUTE(captiond_linear8), .name = "Linear8", .in = {f32, int8, int32, f32, f32}, .needed = 4, .out = {f32}, .read = captiond_read_outputs},
+	{COMPUTE(captiond_linear8_gelu), .name = "Linear8Gelu", .in = {f32, int8, int32, f32, f32}, .out = {f32}, .read = captiond_read_outputs},
+	{COMPUTE(captiond_linear8_quick_gelu), .name = "Linear8QuickGelu", .in = {f32, int8, int32, f32, f32}, .out = {f32}, .read = captiond_read_outputs_alpha},
 	{COMPUTE(captiond_step_attention), .name = "StepAttention", .in = {f32, f32, f32, f32, int64, f32, f32, f32, f32}, .out = {f32, f32, f32}, .read = captiond_read_vectors},
 #endif
 };
