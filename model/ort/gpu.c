@@ -9,14 +9,14 @@ enum {
 	together = 8,  // halves that a thread goes through
 	threads = 256, // of a block
 	most_head = 128, // the longest query
-	ptx_most = 1 << 18,
+	ptx_most = 1 << 20,
 };
 
 // Functions of CUDA's driver, cuda.h, and the compiled operator.
 static struct {
 	int (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
 		void *stream, void **arguments, void **extra);
-	void *bias_quick_gelu, *step_attention;
+	void *bias_quick_gelu, *step_attention, *step_attention_alone;
 } gpu;
 
 // launch starts a function of operator.cu with arguments, behind what this context has started.
@@ -50,7 +50,8 @@ OrtStatus *captiond_step_attention_gpu(void *node, OrtKernelContext *context) {
 	if (failed || s.rows * s.length == 0)
 		return failed;
 	void *arguments[] = {&s};
-	return launch(n, context, gpu.step_attention, s.windows * s.heads, 1, arguments);
+	void *function = s.rows * s.length == 1 ? gpu.step_attention_alone : gpu.step_attention;
+	return launch(n, context, function, s.windows * s.heads, 1, arguments);
 }
 
 // ptx compiles a source with NVRTC (nvrtc.h), for any GPU that CUDA 12 and 13 know.
@@ -83,13 +84,13 @@ static const char *load(const char *compiled) {
 	if (!init || !load_data || !kernel || !gpu.launch)
 		return "the driver is older than CUDA 12";
 	if (init(0) || load_data(&library, compiled, NULL, NULL, 0, NULL, NULL, 0) || kernel(&gpu.bias_quick_gelu, library, "bias_quick_gelu") ||
-		kernel(&gpu.step_attention, library, "step_attention"))
+		kernel(&gpu.step_attention, library, "step_attention") || kernel(&gpu.step_attention_alone, library, "step_attention_alone"))
 		return "the driver does not load operator.cu";
 	return NULL;
 }
 
 const char *captiond_compile(const char *source) {
-	if (gpu.step_attention)
+	if (gpu.step_attention_alone)
 		return NULL;
 	void *library = dlopen("libnvrtc.so.13", RTLD_LAZY);
 	if (!library)

@@ -47,12 +47,12 @@ struct step {
 enum {
 	threads = 256, // of a block, which goes through one head of one window
 	warps = threads / 32,
-	height = 4,      // queries that go through keys and values together
+	height = 4,      // queries that go through keys and values together, but for a lone one
 	most_head = 128, // the longest query
-	chunk = 512,     // keys whose scores are kept
+	chunk = 2 * threads, // keys whose scores are kept
 };
 
-// What a block shares. Scores are of base 2.
+// What a block shares, and N queries use. Scores are of base 2.
 struct shared {
 	float q[height][most_head], scores[height][chunk], part[height][threads];
 	float sums[warps][height][most_head];
@@ -60,11 +60,11 @@ struct shared {
 };
 
 // fold leaves the greatest number of each row of parts, or the sum, in its first place.
-__device__ void fold(shared &w, bool greatest) {
+template <int N> __device__ void fold(shared &w, bool greatest) {
 	for (int n = threads / 2; n > 0; n /= 2) {
 		__syncthreads();
 		if (threadIdx.x < n)
-			for (int r = 0; r < height; r++) {
+			for (int r = 0; r < N; r++) {
 				float *p = w.part[r] + threadIdx.x;
 				p[0] = greatest ? fmaxf(p[0], p[n]) : p[0] + p[n];
 			}
@@ -73,21 +73,21 @@ __device__ void fold(shared &w, bool greatest) {
 }
 
 // weigh makes weights of n scores of each query, with a running maximum.
-__device__ void weigh(shared &w, int n) {
-	for (int r = 0; r < height; r++) {
+template <int N> __device__ void weigh(shared &w, int n) {
+	for (int r = 0; r < N; r++) {
 		float most = w.most[r];
 		for (int j = threadIdx.x; j < n; j += threads)
 			most = fmaxf(most, w.scores[r][j]);
 		w.part[r][threadIdx.x] = most;
 	}
-	fold(w, true);
-	if (threadIdx.x < height) {
+	fold<N>(w, true);
+	if (threadIdx.x < N) {
 		int r = threadIdx.x;
 		w.fade[r] = exp2f(w.most[r] - w.part[r][0]);
 		w.most[r] = w.part[r][0];
 	}
 	__syncthreads();
-	for (int r = 0; r < height; r++) {
+	for (int r = 0; r < N; r++) {
 		float sum = 0;
 		for (int j = threadIdx.x; j < n; j += threads) {
 			float weight = exp2f(w.scores[r][j] - w.most[r]);
@@ -96,54 +96,73 @@ __device__ void weigh(shared &w, int n) {
 		}
 		w.part[r][threadIdx.x] = sum;
 	}
-	fold(w, false);
-	if (threadIdx.x < height)
+	fold<N>(w, false);
+	if (threadIdx.x < N)
 		w.total[threadIdx.x] = w.total[threadIdx.x] * w.fade[threadIdx.x] + w.part[threadIdx.x][0];
 }
 
 // A thread sums up two columns of a head, and two that lie 64 further, over every eighth token.
-struct columns {
-	float sum[height][4];
+template <int N> struct columns {
+	float sum[N][4];
 };
 
-// first is the columns' first of the thread: with the next, and both 64 further.
-__device__ int first() { return threadIdx.x % 32 * 2; }
+// column is the i-th of the thread's columns.
+__device__ int column(int i) { return threadIdx.x % 32 * 2 + i % 2 + i / 2 * 64; }
 
-__device__ void fade(const shared &w, columns &c) {
-	for (int r = 0; r < height; r++)
+template <int N> __device__ void fade(const shared &w, columns<N> &c) {
+	for (int r = 0; r < N; r++)
 		for (int i = 0; i < 4; i++)
 			c.sum[r][i] *= w.fade[r];
 }
 
-// see_image has the queries go through n tokens from key on.
-__device__ void see_image(const step &s, shared &w, columns &c, int key, int n) {
+// score computes scores of two keys that lie together, or of one.
+template <int N> __device__ void score(shared &w, const unsigned short *keys, int head, int image, int j, bool two) {
+	float first[N] = {0}, second[N] = {0};
+#pragma unroll 8
+	for (int i = 0; i < head; i++) {
+		unsigned both = two ? *(const unsigned *)(keys + i * image + j) : keys[i * image + j];
+		float one = widen(both), other = widen(both >> 16);
+		for (int r = 0; r < N; r++) {
+			first[r] += w.q[r][i] * one;
+			second[r] += w.q[r][i] * other;
+		}
+	}
+	for (int r = 0; r < N; r++) {
+		w.scores[r][j] = first[r];
+		if (two)
+			w.scores[r][j + 1] = second[r];
+	}
+}
+
+// see_image has the queries go through n tokens from key on. Keys of an image with an even number
+// of tokens are read two at a time.
+template <int N> __device__ void see_image(const step &s, shared &w, columns<N> &c, int key, int n) {
 	int head = s.head, image = s.image;
 	const unsigned short *keys = s.image_k + blockIdx.x * s.head * s.image + key;
-	for (int j = threadIdx.x; j < n; j += threads) {
-		float score[height] = {0};
-		for (int i = 0; i < head; i++) {
-			float number = widen(keys[i * image + j]);
-			for (int r = 0; r < height; r++)
-				score[r] += w.q[r][i] * number;
-		}
-		for (int r = 0; r < height; r++)
-			w.scores[r][j] = score[r];
+	if (image % 2 == 0) {
+		for (int j = 2 * threadIdx.x; j < n; j += 2 * threads)
+			score<N>(w, keys, head, image, j, true);
+	} else {
+		for (int j = threadIdx.x; j < n; j += threads)
+			score<N>(w, keys, head, image, j, false);
 	}
-	weigh(w, n);
+	__syncthreads();
+	weigh<N>(w, n);
 	fade(w, c);
 	const unsigned short *values = s.image_v + (blockIdx.x * s.image + key) * s.head;
-	for (int j = threadIdx.x / 32; j < n; j += warps)
-		for (int half = 0; half < 2; half++) {
-			int i = first() + 64 * half;
-			if (i >= head)
-				break;
+	for (int half = 0; half < 2; half++) {
+		int i = column(2 * half);
+		if (i >= head)
+			break;
+#pragma unroll 8
+		for (int j = threadIdx.x / 32; j < n; j += warps) {
 			unsigned both = *(const unsigned *)(values + j * head + i);
-			float one = widen(both), two = widen(both >> 16);
-			for (int r = 0; r < height; r++) {
-				c.sum[r][2 * half] += w.scores[r][j] * one;
-				c.sum[r][2 * half + 1] += w.scores[r][j] * two;
+			for (int r = 0; r < N; r++) {
+				c.sum[r][2 * half] += w.scores[r][j] * widen(both);
+				c.sum[r][2 * half + 1] += w.scores[r][j] * widen(both >> 16);
 			}
 		}
+	}
 	__syncthreads();
 }
 
@@ -154,83 +173,85 @@ __device__ long long place(const step &s, long long token) {
 
 // see_text has each query, from a token on, of which there are `count`, go through n tokens of
 // its own row's text from key on.
-__device__ void see_text(const step &s, shared &w, columns &c, long long token, int count, int key, int n) {
-	for (int at = threadIdx.x; at < height * n; at += threads) {
+template <int N> __device__ void see_text(const step &s, shared &w, columns<N> &c, long long token, int count, int key, int n) {
+	int head = s.head;
+	for (int at = threadIdx.x; at < N * n; at += threads) {
 		int r = at / n, j = at % n;
 		long long of = token + (r < count ? r : 0);
-		const float *number = s.text_k + place(s, of) + (key + j) * s.head;
+		const float *number = s.text_k + place(s, of) + (key + j) * head;
 		float score = s.mask[of * s.text + key + j] * 1.44269504f;
-		for (int i = 0; i < s.head; i++)
+#pragma unroll 8
+		for (int i = 0; i < head; i++)
 			score += w.q[r][i] * number[i];
 		w.scores[r][j] = score;
 	}
 	__syncthreads();
-	weigh(w, n);
+	weigh<N>(w, n);
 	fade(w, c);
-	for (int r = 0; r < count; r++) {
-		const float *values = s.text_v + place(s, token + r) + key * s.head;
+	for (int r = 0; r < N && r < count; r++) {
+		const float *values = s.text_v + place(s, token + r) + key * head;
 		for (int j = threadIdx.x / 32; j < n; j += warps)
-			for (int i = 0; i < 4; i++) {
-				int column = first() + i % 2 + i / 2 * 64;
-				if (column < s.head)
-					c.sum[r][i] += w.scores[r][j] * values[j * s.head + column];
-			}
+			for (int i = 0; i < 4; i++)
+				if (column(i) < head)
+					c.sum[r][i] += w.scores[r][j] * values[j * head + column(i)];
 	}
 	__syncthreads();
 }
 
 // extend copies what a row's parent has of this head and puts new tokens behind it.
 __device__ void extend(const step &s, long long row, const float *past, const unsigned short *now, float *to) {
-	long long head = blockIdx.x % s.heads, before = (s.text - s.length) * s.head;
-	to += (row * s.heads + head) * s.text * s.head;
-	past += (s.parents[row] * s.heads + head) * before;
+	int head = s.head, which = blockIdx.x % s.heads, before = (s.text - s.length) * head;
+	to += (row * s.heads + which) * s.text * head;
+	past += (s.parents[row] * s.heads + which) * before;
 	for (int i = threadIdx.x; i < before; i += threads)
 		to[i] = past[i];
-	for (int i = threadIdx.x; i < s.length * s.head; i += threads)
-		to[before + i] = widen(now[((row * s.length + i / s.head) * s.heads + head) * s.head + i % s.head]);
+	for (int i = threadIdx.x; i < s.length * head; i += threads)
+		to[before + i] = widen(now[((row * s.length + i / head) * s.heads + which) * head + i % head]);
 }
 
 // begin takes queries up from a token on, of which there are `count`; what is beyond is computed
 // and not looked at.
-__device__ void begin(const step &s, shared &w, long long token, int count) {
-	float scale = 1.44269504f / sqrtf(s.head);
-	for (int at = threadIdx.x; at < height * s.head; at += threads) {
-		int r = at / s.head, i = at % s.head;
-		w.q[r][i] = widen(s.q[((token + (r < count ? r : 0)) * s.heads + blockIdx.x % s.heads) * s.head + i]) * scale;
+template <int N> __device__ void begin(const step &s, shared &w, long long token, int count) {
+	int head = s.head;
+	float scale = 1.44269504f / sqrtf(head);
+	for (int at = threadIdx.x; at < N * head; at += threads) {
+		int r = at / head, i = at % head;
+		w.q[r][i] = widen(s.q[((token + (r < count ? r : 0)) * s.heads + blockIdx.x % s.heads) * head + i]) * scale;
 	}
-	if (threadIdx.x < height)
+	if (threadIdx.x < N)
 		w.most[threadIdx.x] = -1e30f, w.total[threadIdx.x] = 0;
 	__syncthreads();
 }
 
 // end adds up what warps have of each column.
-__device__ void end(const step &s, shared &w, const columns &c, long long token, int count) {
-	for (int r = 0; r < height; r++)
+template <int N> __device__ void end(const step &s, shared &w, const columns<N> &c, long long token, int count) {
+	for (int r = 0; r < N; r++)
 		for (int i = 0; i < 4; i++)
-			if (first() + i % 2 + i / 2 * 64 < most_head)
-				w.sums[threadIdx.x / 32][r][first() + i % 2 + i / 2 * 64] = c.sum[r][i];
+			w.sums[threadIdx.x / 32][r][column(i)] = c.sum[r][i];
 	__syncthreads();
-	for (int at = threadIdx.x; at < count * s.head; at += threads) {
-		int r = at / s.head, i = at % s.head;
+	int head = s.head;
+	for (int at = threadIdx.x; at < count * head; at += threads) {
+		int r = at / head, i = at % head;
 		float sum = 0;
 		for (int warp = 0; warp < warps; warp++)
 			sum += w.sums[warp][r][i];
-		s.y[((token + r) * s.heads + blockIdx.x % s.heads) * s.head + i] = narrow(sum / w.total[r]);
+		s.y[((token + r) * s.heads + blockIdx.x % s.heads) * head + i] = narrow(sum / w.total[r]);
 	}
 	__syncthreads();
 }
 
-extern "C" __global__ void step_attention(step s) {
+// attend goes through one head of one window, N queries at a time.
+template <int N> __device__ void attend(const step &s) {
 	__shared__ shared w;
 	long long window = blockIdx.x / s.heads, from = window * s.rows * s.length, last = from + s.rows * s.length;
 	for (long long row = window * s.rows; row < (window + 1) * s.rows; row++) {
 		extend(s, row, s.past_k, s.k, s.text_k);
 		extend(s, row, s.past_v, s.v, s.text_v);
 	}
-	for (long long token = from; token < last; token += height) {
-		int count = last - token < height ? last - token : height;
-		columns c = {};
-		begin(s, w, token, count);
+	for (long long token = from; token < last; token += N) {
+		int count = last - token < N ? last - token : N;
+		columns<N> c = {};
+		begin<N>(s, w, token, count);
 		for (int key = 0; key < s.image; key += chunk)
 			see_image(s, w, c, key, s.image - key < chunk ? s.image - key : chunk);
 		for (int key = 0; key < s.text; key += chunk)
@@ -238,3 +259,6 @@ extern "C" __global__ void step_attention(step s) {
 		end(s, w, c, token, count);
 	}
 }
+
+extern "C" __global__ void step_attention(step s) { attend<height>(s); }
+extern "C" __global__ void step_attention_alone(step s) { attend<1>(s); }
