@@ -78,8 +78,10 @@ func (h eventsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	want.Sees = h.sees.of(CallerOf(r.Context()))
 	out := &eventStream{w: w, control: http.NewResponseController(w)}
+	ctx, stop := untilEnd(r.Context())
+	defer stop()
 	// Once something was sent, the end of the stream says all: a client comes again.
-	if err := h.feed.Follow(r.Context(), bucketOf(r), want, out.send); err != nil && !out.begun {
+	if err := h.feed.Follow(ctx, bucketOf(r), want, out.send); err != nil && !out.begun {
 		WriteProblem(w, r, err)
 	}
 }

@@ -32,6 +32,7 @@ type stage struct {
 	feed    *feed.Feed
 	address string
 	stop    func() // of the feed
+	end     func() // of the door
 	n       int64  // published
 }
 
@@ -64,11 +65,12 @@ func newStage(t *testing.T, o feed.Options, sees door.Sees) *stage {
 	g.publish(t, 1, "before") // the stream is there
 	ctx, cancel := context.WithCancel(context.Background())
 	feeding, stop := context.WithCancel(ctx)
-	g.stop = stop
+	serving, end := context.WithCancel(ctx)
+	g.stop, g.end = stop, end
 	var running sync.WaitGroup
 	running.Go(func() { g.feed.Run(feeding) })
 	running.Go(func() {
-		if err := door.Serve(ctx, small{l}, door.Options{
+		if err := door.Serve(serving, small{l}, door.Options{
 			Log: slog.New(slog.DiscardHandler), Metrics: door.NewMetrics(func() door.Numbers { return door.Numbers{} }),
 			Ready: func(context.Context) door.Readiness { return door.Readiness{OK: true} },
 			More:  []func(huma.API){door.Events(g.feed, sees)},
@@ -196,6 +198,18 @@ func TestEvents(t *testing.T) {
 	want := `id: 4 | event: caption | data: {"schema":"captiond.caption.v1",`
 	if err != nil || !strings.HasPrefix(got, want) || !strings.Contains(got, `"text":"a <b>\r\n\nid: 99\ndata: {}\n`) {
 		t.Errorf("got %q %v", got, err)
+	}
+}
+
+// TestEventsEndWithTheServer: a server that ends does not wait for listeners; their streams end
+// properly, too.
+func TestEventsEndWithTheServer(t *testing.T) {
+	t.Parallel()
+	g := newStage(t, feed.Options{Quiet: 20 * time.Millisecond}, nil)
+	l := g.connect(t, "")
+	g.end()
+	if _, err := io.Copy(io.Discard, l.body); err != nil {
+		t.Errorf("the stream is cut off: %v", err)
 	}
 }
 

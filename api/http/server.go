@@ -71,16 +71,21 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 	d := newDoor(o, loopback(l.Addr().String()))
 	d.routes()
 	var working sync.WaitGroup
+	ending := make(chan struct{})
 	s := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			working.Add(1)
 			defer working.Done()
 			d.ServeHTTP(w, r)
 		}),
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), endingKey{}, ending)
+		},
 		ReadHeaderTimeout: o.Limits.Header, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 		ErrorLog:  slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
+	s.RegisterOnShutdown(func() { close(ending) })
 	ended := make(chan error, 1)
 	go func() { ended <- serveOn(s, netutil.LimitListener(l, o.Limits.Connections), o) }()
 	select {
@@ -96,6 +101,23 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 	}
 	working.Wait()
 	return errors.Join(err, closed(<-ended))
+}
+
+type endingKey struct{}
+
+// untilEnd is over when a request is, and as soon as the server waits for the last requests: for
+// answers that have no end of their own. stop frees it.
+func untilEnd(request context.Context) (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = context.WithCancel(request)
+	ending, _ := ctx.Value(endingKey{}).(chan struct{})
+	go func() {
+		select {
+		case <-ending:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, stop
 }
 
 func serveOn(s *http.Server, l net.Listener, o Options) error {

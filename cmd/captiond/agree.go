@@ -40,8 +40,8 @@ type saying struct {
 // agree compares the configured precision with float32 on all videos and pictures of a
 // folder, or on one file.
 func (t *tool) agree(ctx context.Context, name string, o verifyOptions) error {
-	if t.config.Model.Precision == graph.Float32.String() {
-		return usageError{fmt.Errorf("verify %s: it would be held against itself: name another precision with --precision", name)}
+	if err := t.differs(name); err != nil {
+		return err
 	}
 	paths, err := mediaIn(o.on)
 	if err != nil {
@@ -56,6 +56,14 @@ func (t *tool) agree(ctx context.Context, name string, o verifyOptions) error {
 		}
 		return errors.Join(err, a.report(o.format))
 	})
+}
+
+// differs fails where the precision is float32's own.
+func (t *tool) differs(name string) error {
+	if t.config.Model.Precision == graph.Float32.String() {
+		return usageError{fmt.Errorf("verify %s: it would be held against itself: name another precision with --precision, float16 where there is a gpu", name)}
+	}
+	return nil
 }
 
 // mediaIn are the files below a folder, or the file itself.
@@ -86,6 +94,9 @@ func (t *tool) withPair(ctx context.Context, name string, use func(agree.Pair) e
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
+	if err := t.differs(name); err != nil { // now that the device is known
+		return err
+	}
 	o := t.modelOptions(short)
 	return withOpen(rt, c, o, func(other *model.Model) error {
 		o.Precision = graph.Float32

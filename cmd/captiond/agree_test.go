@@ -65,6 +65,7 @@ func TestVerifyOnRubbish(t *testing.T) {
 	}
 	verify("--precision", "int8").want(t, exitFailed, "notes.txt")
 	copyFile(t, "../../demo/picture.png", filepath.Join(folder, "picture.png"))
+	verify("--precision", "float16", "--device", "cpu").want(t, exitUsage, "held against itself")
 	got := verify("--precision", "int8")
 	got.want(t, exitFailed, "1 of 2 inputs failed")
 	if want := "int8 against float32: 1 of 1 captions are equal"; !strings.Contains(got.out, want) {
