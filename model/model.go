@@ -38,6 +38,7 @@ type parts struct {
 	sizes        graph.Sizes
 	weights      graph.Weights
 	precision    graph.Precision
+	mapped       bool   // weights of float32 stay where they lie
 	folder       string // of the weights' file, its real path
 	vocab        *wordpiece.Vocab
 	transform    *pixels.Processor
@@ -82,7 +83,7 @@ func load(rt Runtime, p parts) (_ *Model, err error) {
 		{"step", graph.Step, &m.step, shared, 1},
 	} {
 		g.Go(func() error {
-			b, err := part.build(p.sizes, p.weights, graph.Target{Precision: p.precision, GPU: rt.Device() != "cpu"})
+			b, err := part.build(p.sizes, p.weights, graph.Target{Precision: p.precision, GPU: rt.Device() != "cpu", Mapped: p.mapped})
 			if err != nil {
 				return fmt.Errorf("build %s: %w", part.name, err)
 			}

@@ -22,6 +22,8 @@ type Options struct {
 	VQA bool
 	// Precision of the arithmetic; the zero value is float32, the reference's.
 	Precision graph.Precision
+	// LowMemory leaves weights mapped from their file where they lie, as the Runtime is to do.
+	LowMemory bool
 }
 
 // defaultLength is the length of a text in tokens where nobody states one.
@@ -53,6 +55,7 @@ func newParts(c *checkpoint.Checkpoint, o Options) (p parts, err error) {
 		sizes:        sizes(c.Config),
 		weights:      tensors{c},
 		precision:    o.Precision,
+		mapped:       o.LowMemory,
 		grid:         int(c.Config.ImageSize / c.Config.PatchSize),
 		bos:          c.Generation.BOS,
 		ends:         c.Generation.EOS,

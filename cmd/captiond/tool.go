@@ -131,7 +131,10 @@ func (t *tool) openModel(ctx context.Context, c *checkpoint.Checkpoint, name str
 func (t *tool) modelOptions(name string) model.Options {
 	transform := t.config.Model.Transform
 	precision, _ := graph.ParsePrecision(t.config.Model.Precision) // checked with the configuration
-	return model.Options{Name: name, Microsoft: transform != "huggingface", VQA: transform == "microsoft-vqa", Precision: precision}
+	return model.Options{
+		Name: name, Microsoft: transform != "huggingface", VQA: transform == "microsoft-vqa", Precision: precision,
+		LowMemory: t.config.Model.LowMemory,
+	}
 }
 
 // voice speaks with a model as configured.

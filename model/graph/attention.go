@@ -17,8 +17,13 @@ func (b *builder) attention(q, k, v string, t Tower) string {
 // own tells whether model/ort's operator takes the place of ONNX Runtime's.
 func (b *builder) own(t Tower) bool {
 	const mostHead = 256
+	return b.cpu() && vectors() && t.head() <= mostHead
+}
+
+// vectors tells whether the CPU has what model/ort's operators for x86-64 are written for.
+func vectors() bool {
 	x := cpu.X86
-	return b.cpu() && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && t.head() <= mostHead
+	return x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 }
 
 // integers is 1 where attention is in integers of 16 bits.

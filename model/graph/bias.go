@@ -1,6 +1,10 @@
 package graph
 
-import "github.com/captiond/captiond/model/onnx"
+import (
+	"strings"
+
+	"github.com/captiond/captiond/model/onnx"
+)
 
 // A product with a bias is two in ONNX Runtime, the first of which writes the bias everywhere:
 // on a CPU in one thread, which takes a thirtieth of the time of all. The sum or activation that
@@ -67,12 +71,12 @@ func (b *builder) widen(x, name string, t Tower) string {
 	two := func(op string, attributes ...onnx.Attribute) string {
 		return b.Op(op, []string{b.Op(p.op, p.inputs, p.attributes...), bias}, attributes...)
 	}
-	alpha := onnx.Float("alpha", quickGelu)
+	alpha, own := onnx.Float("alpha", quickGelu), strings.HasPrefix(p.op, "captiond.")
 	switch {
-	case p.op == linear8 && t.Activation == "gelu":
-		return one("captiond.Linear8Gelu")
-	case p.op == linear8 && t.Activation == "quick_gelu":
-		return one("captiond.Linear8QuickGelu", alpha)
+	case own && t.Activation == "gelu":
+		return one(p.op + "Gelu")
+	case own && t.Activation == "quick_gelu":
+		return one(p.op+"QuickGelu", alpha)
 	case b.cpu() && t.Activation == "gelu":
 		return two("captiond.BiasGelu")
 	case t.Activation == "gelu":

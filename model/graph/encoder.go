@@ -17,6 +17,7 @@ const vision = "git.image_encoder.vision_model."
 // Pixels and features are float16 in that precision, else float32.
 func Encoder(s Sizes, w Weights, to Target) ([]byte, error) {
 	b := newBuilder("encoder", w, to)
+	b.product = b.packedProduct
 	if to.Precision == Int8 {
 		b.product = b.int8Product
 	}

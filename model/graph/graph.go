@@ -166,6 +166,21 @@ func (b *builder) floatProduct(x, name string, in, out int64) product {
 	return product{"Gemm", []string{x, b.weight(name+".weight", out, in)}, []onnx.Attribute{onnx.Int("transB", 1)}}
 }
 
+// packedProduct is by model/ort's operator, which lays weights out anew. That copies them, and is
+// for many rows: few are multiplied as fast as weights are read.
+func (b *builder) packedProduct(x, name string, in, out int64) product {
+	weight := name + ".weight"
+	t := b.weights.Tensor(weight)
+	if !b.cpu() || !vectors() || b.target.Mapped || t.Type != onnx.Float32 {
+		return b.floatProduct(x, name, in, out)
+	}
+	mapped := int64(1)
+	if t.Data != nil {
+		mapped = 0
+	}
+	return product{"captiond.Linear", []string{x, b.weight(weight, out, in)}, []onnx.Attribute{onnx.Int("mapped", mapped)}}
+}
+
 // bytesOf are floats as little-endian numbers of what is computed with.
 func (b *builder) bytesOf(values []float32) []byte {
 	if b.kind == onnx.Float16 {

@@ -34,9 +34,6 @@ func (b *builder) rowwise() bool {
 	return b.cpu() && cpu.X86.HasAVX512VNNI && !cpu.X86.HasAMXInt8
 }
 
-// linear8 is model/ort's operator.
-const linear8 = "captiond.Linear8"
-
 func (b *builder) linear8(x, weight string, in, out int64) product {
 	if !b.Has(weight + ".q") {
 		q, offsets, scales := quantizePanels(b.floats(weight, in*out), int(in), int(out))
@@ -46,7 +43,7 @@ func (b *builder) linear8(x, weight string, in, out int64) product {
 		b.Raw(weight+".scale", onnx.Float32, []int64{panels * panel}, floatBytes(scales))
 	}
 	inputs := []string{x, weight + ".q", weight + ".offset", weight + ".scale"}
-	return product{linear8, inputs, []onnx.Attribute{onnx.Int("outputs", out)}}
+	return product{"captiond.Linear8", inputs, []onnx.Attribute{onnx.Int("outputs", out)}}
 }
 
 // quantized is a value in 8 bits with its scale and zero point, computed once for all layers

@@ -22,6 +22,8 @@ type Target struct {
 	Precision Precision
 	// GPU keeps operators out that model/ort has for CPUs alone. Float16 always does.
 	GPU bool
+	// Mapped leaves weights of float32 where they lie, in their file.
+	Mapped bool
 }
 
 // ParsePrecision reads float32, int8 or float16; "" is float32.

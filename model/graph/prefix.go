@@ -16,6 +16,7 @@ import (
 //	     up for.
 func Prefix(s Sizes, w Weights, to Target) ([]byte, error) {
 	b := newBuilder("prefix", w, to)
+	b.product = b.packedProduct
 	if to.Precision == Int8 {
 		b.product = b.int8Product
 	}

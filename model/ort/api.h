@@ -83,7 +83,9 @@ struct OrtApi {
 	OrtStatus *(*UnregisterAllocator)(OrtEnv *, const OrtMemoryInfo *);
 	void *from_178[15];
 	OrtStatus *(*KernelContext_GetGPUComputeStream)(const OrtKernelContext *, void **);
-	void *from_194[80];
+	void *from_194[55];
+	OrtStatus *(*KernelInfoGetConstantInput_tensor)(const OrtKernelInfo *, size_t, int *constant, const OrtValue **);
+	void *from_250[24];
 	OrtStatus *(*KernelContext_ParallelFor)(const OrtKernelContext *, void (*)(void *, size_t), size_t total, size_t batches, void *);
 };
 _Static_assert(offsetof(OrtApi, KernelContext_ParallelFor) == 274 * sizeof(void *), "a gap has another size");

@@ -13,7 +13,8 @@ enum {
 typedef struct {
 	const OrtApi *api;
 	float alpha, epsilon;
-	int64_t heads, integers, outputs;
+	int64_t heads, integers, inputs, outputs, mapped;
+	void *packed; // of the heap: weights as the operator reads them, NULL for none
 } captiond_node;
 
 // captiond_input describes a node's input.
@@ -80,7 +81,7 @@ OrtStatus *captiond_attention(void *node, OrtKernelContext *context);
 // The library's own reach three quarters of the rate, and share one scale in all rows.
 //
 //	in   x [M, K] float32; weights [N/64, K/4, 64, 4] int8, offset [N] int32 and scale [N] float32
-//	     as linear.h has them, N and K there in whole panels and groups; bias [N] float32, which
+//	     as gemm8.h has them, N and K there in whole panels and groups; bias [N] float32, which
 //	     may be left out
 //	out  [M, N] float32
 OrtStatus *captiond_read_outputs(captiond_node *n, const OrtKernelInfo *info);
@@ -88,6 +89,19 @@ OrtStatus *captiond_read_outputs_alpha(captiond_node *n, const OrtKernelInfo *in
 OrtStatus *captiond_linear8(void *node, OrtKernelContext *context);
 OrtStatus *captiond_linear8_gelu(void *node, OrtKernelContext *context);
 OrtStatus *captiond_linear8_quick_gelu(void *node, OrtKernelContext *context);
+
+// Linear is a linear layer in float32, and LinearGelu and LinearQuickGelu with the activation
+// behind, for the same CPUs without VNNI. Weights are laid out anew when a session is made; where
+// the attribute mapped is 1 they lie in a file, whose pages are given back then. On two cores the
+// library's own reach 0.89 of what these can multiply.
+//
+//	in   x [M, K]; weights [N, K], a constant; bias [N], which may be left out of Linear; float32
+//	out  [M, N] float32
+OrtStatus *captiond_read_linear(captiond_node *n, const OrtKernelInfo *info);
+OrtStatus *captiond_read_linear_alpha(captiond_node *n, const OrtKernelInfo *info);
+OrtStatus *captiond_linear(void *node, OrtKernelContext *context);
+OrtStatus *captiond_linear_gelu(void *node, OrtKernelContext *context);
+OrtStatus *captiond_linear_quick_gelu(void *node, OrtKernelContext *context);
 
 // StepAttention is that of B rows of L new text tokens each, which see the S tokens of their
 // window's image and, of the T tokens of text with the new ones, those to whose scores the mask

@@ -1,5 +1,5 @@
 #include "heap.h"
-#include "linear.h"
+#include "gemm8.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static bool fits(const captiond_node *n, const captiond_tensor *in, bool biased)
 }
 
 // begin finds out what there is to do and makes the output.
-static OrtStatus *begin(const captiond_node *n, OrtKernelContext *context, captiond_linear *l) {
+static OrtStatus *begin(const captiond_node *n, OrtKernelContext *context, captiond_gemm8 *l) {
 	captiond_tensor in[all] = {0};
 	OrtStatus *failed = NULL;
 	bool biased = captiond_has(n, context, bias);
@@ -45,7 +45,7 @@ static OrtStatus *begin(const captiond_node *n, OrtKernelContext *context, capti
 	return captiond_output(n, context, 0, &y, &l->y);
 }
 
-static OrtStatus *compute(const captiond_node *n, OrtKernelContext *context, captiond_linear l) {
+static OrtStatus *compute(const captiond_node *n, OrtKernelContext *context, captiond_gemm8 l) {
 	OrtStatus *failed = begin(n, context, &l);
 	if (failed || l.rows * l.outputs * l.depth == 0)
 		return failed;
@@ -53,22 +53,22 @@ static OrtStatus *compute(const captiond_node *n, OrtKernelContext *context, cap
 	if (!l.worth)
 		return n->api->CreateStatus(fail, "bad_alloc");
 	l.levels = (uint8_t *)(l.worth + l.rows);
-	failed = n->api->KernelContext_ParallelFor(context, captiond_quantize, captiond_quantize_parts(&l), 0, &l);
+	failed = n->api->KernelContext_ParallelFor(context, captiond_gemm8_quantize, captiond_gemm8_quantize_parts(&l), 0, &l);
 	if (!failed)
-		failed = n->api->KernelContext_ParallelFor(context, captiond_multiply_part, captiond_multiply_parts(&l), 0, &l);
+		failed = n->api->KernelContext_ParallelFor(context, captiond_gemm8_part, captiond_gemm8_parts(&l), 0, &l);
 	captiond_heap_free(l.worth);
 	return failed;
 }
 
 OrtStatus *captiond_linear8(void *node, OrtKernelContext *context) {
-	return compute(node, context, (captiond_linear){.activate = captiond_bias_row});
+	return compute(node, context, (captiond_gemm8){.activate = captiond_bias_row});
 }
 
 OrtStatus *captiond_linear8_gelu(void *node, OrtKernelContext *context) {
-	return compute(node, context, (captiond_linear){.activate = captiond_gelu_row});
+	return compute(node, context, (captiond_gemm8){.activate = captiond_gelu_row});
 }
 
 OrtStatus *captiond_linear8_quick_gelu(void *node, OrtKernelContext *context) {
 	const captiond_node *n = node;
-	return compute(n, context, (captiond_linear){.activate = captiond_quick_gelu_row, .alpha = n->alpha});
+	return compute(n, context, (captiond_gemm8){.activate = captiond_quick_gelu_row, .alpha = n->alpha});
 }

@@ -143,3 +143,71 @@ func TestLinear8OfNoNumber(t *testing.T) {
 		t.Errorf("another number of inputs: error %v", err)
 	}
 }
+
+// linear is a graph of a layer in float32 alone.
+func linear(op string, weights, bias []float32, attributes ...onnx.Attribute) []byte {
+	g := onnx.New("operator", 17)
+	outputs := int64(len(bias))
+	g.Raw("weights", onnx.Float32, []int64{outputs, int64(len(weights)) / outputs}, littleEndian(weights))
+	g.Raw("bias", onnx.Float32, []int64{outputs}, littleEndian(bias))
+	in := []string{g.Input("x", onnx.Float32, -1, -1), "weights", "bias"}
+	g.Output(g.Op("captiond."+op, in, append(attributes, onnx.Int("mapped", 0))...), onnx.Float32, -1, -1)
+	return g.Bytes()
+}
+
+// TestLinear holds the operators to their formulas in double precision, for sizes that fill no
+// panel, tile or part, more inputs than are multiplied at a time, and with each activation.
+func TestLinear(t *testing.T) {
+	t.Parallel()
+	r := open(t, Options{Device: "cpu"})
+	for name, c := range map[string]struct {
+		rows, K, N int
+		op         string
+		attributes []onnx.Attribute
+		formula    func(float64) float64
+	}{
+		"one":        {1, 1, 1, "Linear", nil, func(z float64) float64 { return z }},
+		"odd":        {103, 67, 101, "Linear", nil, func(z float64) float64 { return z }},
+		"deep":       {13, 1601, 64, "Linear", nil, func(z float64) float64 { return z }},
+		"gelu":       {5, 64, 128, "LinearGelu", nil, func(z float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) }},
+		"quick gelu": {98, 800, 65, "LinearQuickGelu", []onnx.Attribute{onnx.Float("alpha", 1.702)}, quickGelu},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			weights, bias, x := normal(1, c.N*c.K), normal(2, c.N), normal(3, c.rows*c.K)
+			g := linear(c.op, weights, bias, c.attributes...)
+			if !arithmetics()[0].here {
+				refuses(t, r, g, "this CPU has no AVX-512")
+				return
+			}
+			got := run(t, newSession(t, r, g), wrap(t, r, x, int64(c.rows), int64(c.K)))[0].Float32()
+			for i, v := range got {
+				row, o := i/c.N, i%c.N
+				z, size := float64(bias[o]), 1.0
+				for k := range c.K {
+					product := float64(x[row*c.K+k]) * float64(weights[o*c.K+k])
+					z, size = z+product, size+math.Abs(product)
+				}
+				if want := c.formula(z); !(math.Abs(float64(v)-want) < 1e-6*size) {
+					t.Fatalf("row %d, output %d is %v, want %v", row, o, v, want)
+				}
+			}
+		})
+	}
+}
+
+func TestLinearRefuses(t *testing.T) {
+	t.Parallel()
+	if !arithmetics()[0].here {
+		return
+	}
+	r := open(t, Options{Device: "cpu"})
+	g := onnx.New("operator", 17)
+	in := []string{g.Input("x", onnx.Float32, -1, -1), g.Input("weights", onnx.Float32, -1, -1)}
+	g.Output(g.Op("captiond.Linear", in, onnx.Int("mapped", 0)), onnx.Float32, -1, -1)
+	refuses(t, r, g.Bytes(), "weights are no constant")
+	s := newSession(t, r, linear("Linear", normal(1, 6), normal(2, 2)))
+	if _, err := s.Run(t.Context(), wrap(t, r, normal(3, 8), 2, 4)); err == nil || !strings.Contains(err.Error(), "Linear: inputs are not shaped") {
+		t.Errorf("another number of inputs: error %v", err)
+	}
+}

@@ -1,3 +1,4 @@
+#include "heap.h"
 #include "kernel.h"
 
 #include <stdlib.h>
@@ -25,14 +26,19 @@ typedef struct {
 
 static const operator *of(const OrtCustomOp *op) { return (const operator *)op; }
 
+static void destroy(void *node) {
+	captiond_heap_free(((captiond_node *)node)->packed);
+	free(node);
+}
+
 static OrtStatus *create(const OrtCustomOp *op, const OrtApi *api, const OrtKernelInfo *info, void **made) {
-	captiond_node *n = malloc(sizeof *n);
+	captiond_node *n = calloc(1, sizeof *n);
 	if (!n)
 		return api->CreateStatus(fail, "bad_alloc");
 	n->api = api;
 	OrtStatus *failed = of(op)->read ? of(op)->read(n, info) : NULL;
 	if (failed)
-		free(n);
+		destroy(n);
 	else
 		*made = n;
 	return failed;
@@ -83,7 +89,7 @@ static int version(const OrtCustomOp *op) { return 1; }
 #define COMPUTE(compute) \
 	.op = { \
 		.version = api_version, .GetName = name, .GetExecutionProviderType = provider, .GetInputType = input_type, \
-		.GetInputTypeCount = inputs, .GetOutputType = output_type, .GetOutputTypeCount = outputs, .KernelDestroy = free, \
+		.GetInputTypeCount = inputs, .GetOutputType = output_type, .GetOutputTypeCount = outputs, .KernelDestroy = destroy, \
 		.GetInputCharacteristic = input_kind, .GetOutputCharacteristic = output_kind, .GetInputMemoryType = memory_type, \
 		.CreateKernelV2 = create, .KernelComputeV2 = compute, .GetStartVersion = version, .GetEndVersion = version, \
 	}
@@ -99,6 +105,9 @@ static const operator for_cpus[] = {
 	{COMPUTE(captiond_step_attention_halves), .name = "StepAttention", .in = {f16, f16, f16, f32, int64, f16, f16, f32, f32}, .out = {f16, f32, f32}},
 #ifdef __x86_64__
 	{COMPUTE(captiond_attention), .name = "Attention", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_attention},
+	{COMPUTE(captiond_linear), .name = "Linear", .in = {f32, f32, f32}, .needed = 2, .out = {f32}, .read = captiond_read_linear},
+	{COMPUTE(captiond_linear_gelu), .name = "LinearGelu", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_linear},
+	{COMPUTE(captiond_linear_quick_gelu), .name = "LinearQuickGelu", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_linear_alpha},
 	{COMPUTE(captiond_linear8), .name = "Linear8", .in = {f32, int8, int32, f32, f32}, .needed = 4, .out = {f32}, .read = captiond_read_outputs},
 	{COMPUTE(captiond_linear8_gelu), .name = "Linear8Gelu", .in = {f32, int8, int32, f32, f32}, .out = {f32}, .read = captiond_read_outputs},
 	{COMPUTE(captiond_linear8_quick_gelu), .name = "Linear8QuickGelu", .in = {f32, int8, int32, f32, f32}, .out = {f32}, .read = captiond_read_outputs_alpha},

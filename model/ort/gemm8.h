@@ -1,7 +1,7 @@
 // A linear layer in integers of 8 bits, on x86-64 with VNNI of 512 bits: what there is to do, cut
 // into parts for threads.
-#ifndef CAPTIOND_ORT_LINEAR_H
-#define CAPTIOND_ORT_LINEAR_H
+#ifndef CAPTIOND_ORT_GEMM8_H
+#define CAPTIOND_ORT_GEMM8_H
 
 #include "kernel.h"
 
@@ -28,13 +28,13 @@ typedef struct {
 	int64_t rows, inputs, outputs, depth;    // depth is inputs in whole groups
 	uint8_t *levels;                         // [rows, depth]: room for x in 8 bits
 	float *worth;                            // [rows]: room for what one is worth
-} captiond_linear;
+} captiond_gemm8;
 
-// captiond_quantize makes levels of x. When all parts are done, captiond_multiply computes y; rows
+// captiond_gemm8_quantize makes levels of x. When all parts are done, captiond_multiply computes y; rows
 // are activated, which adds the bias, where there is one. Parts may run in several threads.
-size_t captiond_quantize_parts(const captiond_linear *l);
-void captiond_quantize(void *linear, size_t part);
-size_t captiond_multiply_parts(const captiond_linear *l);
-void captiond_multiply_part(void *linear, size_t part);
+size_t captiond_gemm8_quantize_parts(const captiond_gemm8 *l);
+void captiond_gemm8_quantize(void *linear, size_t part);
+size_t captiond_gemm8_parts(const captiond_gemm8 *l);
+void captiond_gemm8_part(void *linear, size_t part);
 
 #endif
