@@ -5,12 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-OrtStatus *captiond_read_vectors(captiond_node *n, const OrtKernelInfo *info) {
-	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-		return NULL;
-	return n->api->CreateStatus(fail, "this CPU has no AVX-512");
-}
-
 OrtStatus *captiond_read_attention(captiond_node *n, const OrtKernelInfo *info) {
 	OrtStatus *failed = n->api->KernelInfoGetAttribute_int64(info, "heads", &n->heads);
 	if (!failed)

@@ -94,6 +94,30 @@ static int version(const OrtCustomOp *op) { return 1; }
 		.CreateKernelV2 = create, .KernelComputeV2 = compute, .GetStartVersion = version, .GetEndVersion = version, \
 	}
 
+OrtStatus *captiond_read_vectors(captiond_node *n, const OrtKernelInfo *info) {
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+		return NULL;
+#endif
+	return n->api->CreateStatus(fail, "this CPU has no AVX-512");
+}
+
+#ifndef __x86_64__ // no node is made of what is in files for amd64
+#define captiond_read_attention captiond_read_vectors
+#define captiond_read_linear captiond_read_vectors
+#define captiond_read_linear_alpha captiond_read_vectors
+#define captiond_read_outputs captiond_read_vectors
+#define captiond_read_outputs_alpha captiond_read_vectors
+#define captiond_attention NULL
+#define captiond_linear NULL
+#define captiond_linear_gelu NULL
+#define captiond_linear_quick_gelu NULL
+#define captiond_linear8 NULL
+#define captiond_linear8_gelu NULL
+#define captiond_linear8_quick_gelu NULL
+#define captiond_step_attention NULL
+#endif
+
 enum { f32 = float32, f16 = float16 };
 
 static const operator for_cpus[] = {
@@ -103,7 +127,6 @@ static const operator for_cpus[] = {
 	{COMPUTE(captiond_layer_norm), .name = "LayerNorm", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_epsilon},
 	{COMPUTE(captiond_add_norm), .name = "AddNorm", .in = {f32, f32, f32, f32, f32}, .out = {f32, f32}, .read = captiond_read_epsilon},
 	{COMPUTE(captiond_step_attention_halves), .name = "StepAttention", .in = {f16, f16, f16, f32, int64, f16, f16, f32, f32}, .out = {f16, f32, f32}},
-#ifdef __x86_64__
 	{COMPUTE(captiond_attention), .name = "Attention", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_attention},
 	{COMPUTE(captiond_linear), .name = "Linear", .in = {f32, f32, f32}, .needed = 2, .out = {f32}, .read = captiond_read_linear},
 	{COMPUTE(captiond_linear_gelu), .name = "LinearGelu", .in = {f32, f32, f32}, .out = {f32}, .read = captiond_read_linear},
@@ -112,7 +135,6 @@ static const operator for_cpus[] = {
 	{COMPUTE(captiond_linear8_gelu), .name = "Linear8Gelu", .in = {f32, int8, int32, f32, f32}, .out = {f32}, .read = captiond_read_outputs},
 	{COMPUTE(captiond_linear8_quick_gelu), .name = "Linear8QuickGelu", .in = {f32, int8, int32, f32, f32}, .out = {f32}, .read = captiond_read_outputs_alpha},
 	{COMPUTE(captiond_step_attention), .name = "StepAttention", .in = {f32, f32, f32, f32, int64, f32, f32, f32, f32}, .out = {f32, f32, f32}, .read = captiond_read_vectors},
-#endif
 };
 
 static const char cuda[] = "CUDAExecutionProvider";
