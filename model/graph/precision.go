@@ -9,8 +9,8 @@ const (
 	// Float32 is that of the reference.
 	Float32 Precision = iota
 	// Int8 multiplies integers of 8 bits. In encoder and prefix weights have a scale for
-	// each output and activations one for each run; in the step, whose rows must not
-	// depend on each other, both have one for each block of a row. On CPUs with VNNI of 512
+	// each output and activations one for each row, or for each run where products are ONNX
+	// Runtime's; in the step both have one for each block of a row. On CPUs with VNNI of 512
 	// bits attention of image tokens is in integers of 16.
 	Int8
 	// Float16 computes everything in binary16, for GPUs.
