@@ -8,13 +8,21 @@ import (
 	"testing"
 )
 
-// TestWithoutAVX512 runs the tests against the reference once more as if the CPU had no AVX-512, nor VNNI,
-// for which graphs have operators of their own.
-func TestWithoutAVX512(t *testing.T) {
+// TestElsewhere runs the tests against the reference once more as if the CPU had less than it has,
+// where graphs have other operators: no AVX-512, nor VNNI, and no AMX.
+func TestElsewhere(t *testing.T) {
 	t.Parallel()
-	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^(TestParity|TestPrecisionsAreNearFloat32)$")
-	again.Env = append(os.Environ(), "GODEBUG=cpu.avx512bw=off,cpu.avx512vnni=off")
-	if out, err := again.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
+	for name, without := range map[string]string{
+		"AVX-512": "cpu.avx512bw=off,cpu.avx512vnni=off",
+		"AMX":     "cpu.amxint8=off",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^(TestParity|TestPrecisionsAreNearFloat32)$")
+			again.Env = append(os.Environ(), "GODEBUG="+without)
+			if out, err := again.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 // attention is that of all to all: q, k, v [n, N, D] to [n, N, D].
 func (b *builder) attention(q, k, v string, t Tower) string {
 	if b.own(t) {
-		return b.Op("captiond.Attention", []string{q, k, v}, onnx.Int("heads", t.Heads), onnx.Int("integers", b.integers()))
+		return b.Op("captiond.Attention", []string{q, k, v}, onnx.Int("heads", t.Heads), flag("integers", b.integers()))
 	}
 	return b.Op("Attention", []string{q, k, v}, onnx.Int("q_num_heads", t.Heads), onnx.Int("kv_num_heads", t.Heads))
 }
@@ -26,12 +26,21 @@ func vectors() bool {
 	return x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 }
 
-// integers is 1 where attention is in integers of 16 bits.
-func (b *builder) integers() int64 {
-	if b.target.Precision == Int8 && cpu.X86.HasAVX512VNNI {
-		return 1
+// integers tells whether attention is in integers of 16 bits.
+func (b *builder) integers() bool { return b.target.Precision == Int8 && cpu.X86.HasAVX512VNNI }
+
+// AMX tells whether model/ort's operators can use the tiles of x86-64's AMX, which is up to the
+// CPU and to the system.
+func AMX() bool {
+	return vectors() && cpu.X86.HasAMXInt8 && tiles()
+}
+
+// flag is an attribute of an operator of model/ort.
+func flag(name string, set bool) onnx.Attribute {
+	if set {
+		return onnx.Int(name, 1)
 	}
-	return 0
+	return onnx.Int(name, 0)
 }
 
 // image is what image tokens look with and at, [W, S, h, d], and the values once more as the

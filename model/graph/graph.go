@@ -174,11 +174,8 @@ func (b *builder) packedProduct(x, name string, in, out int64) product {
 	if !b.cpu() || !vectors() || b.target.Mapped || t.Type != onnx.Float32 {
 		return b.floatProduct(x, name, in, out)
 	}
-	mapped := int64(1)
-	if t.Data != nil {
-		mapped = 0
-	}
-	return product{"captiond.Linear", []string{x, b.weight(weight, out, in)}, []onnx.Attribute{onnx.Int("mapped", mapped)}}
+	attributes := []onnx.Attribute{flag("mapped", t.Data == nil)}
+	return product{"captiond.Linear", []string{x, b.weight(weight, out, in)}, attributes}
 }
 
 // bytesOf are floats as little-endian numbers of what is computed with.

@@ -29,10 +29,8 @@ func (b *builder) int8Product(x, name string, in, out int64) product {
 	return product{"com.microsoft.MatMulIntegerToFloat", inputs, nil}
 }
 
-// rowwise tells whether products are model/ort's. With AMX, ONNX Runtime's own are faster.
-func (b *builder) rowwise() bool {
-	return b.cpu() && cpu.X86.HasAVX512VNNI && !cpu.X86.HasAMXInt8
-}
+// rowwise tells whether products are model/ort's.
+func (b *builder) rowwise() bool { return b.cpu() && vectors() && cpu.X86.HasAVX512VNNI }
 
 func (b *builder) linear8(x, weight string, in, out int64) product {
 	if !b.Has(weight + ".q") {
@@ -43,7 +41,7 @@ func (b *builder) linear8(x, weight string, in, out int64) product {
 		b.Raw(weight+".scale", onnx.Float32, []int64{panels * panel}, floatBytes(scales))
 	}
 	inputs := []string{x, weight + ".q", weight + ".offset", weight + ".scale"}
-	return product{"captiond.Linear8", inputs, []onnx.Attribute{onnx.Int("outputs", out)}}
+	return product{"captiond.Linear8", inputs, []onnx.Attribute{onnx.Int("outputs", out), flag("amx", AMX())}}
 }
 
 // quantized is a value in 8 bits with its scale and zero point, computed once for all layers
@@ -99,16 +97,18 @@ func quantizeOutputs(w []float32, in, out int) (q []byte, scales []float32) {
 	return q, scales
 }
 
-// Outputs and inputs of weights as model/ort's Linear8 reads them.
+// Outputs and inputs of weights as model/ort's Linear8 reads them, and of how many inputs there are
+// whole numbers.
 const (
 	panel = 64
 	group = 4
+	deep  = 64
 )
 
 // quantizePanels turns weights [out, in] into [out/64, in/4, 64, 4] integers of 8 bits, filled up
 // with zeros, with as many offsets, -128 times an output's sum, and scales as outputs.
 func quantizePanels(w []float32, in, out int) (q []byte, offsets []int32, scales []float32) {
-	panels, groups := (out+panel-1)/panel, (in+group-1)/group
+	panels, groups := (out+panel-1)/panel, (in+deep-1)/deep*deep/group
 	q, offsets, scales = make([]byte, panels*groups*panel*group), make([]int32, panels*panel), make([]float32, panels*panel)
 	share(out, func(o int) {
 		row := w[o*in:][:in]

@@ -48,7 +48,7 @@ func TestQuantizePanels(t *testing.T) {
 	for name, c := range matrices() {
 		w := random(c.in, c.out)
 		q, offsets, scales := quantizePanels(w, c.in, c.out)
-		groups, sums := (c.in+group-1)/group, make([]int32, len(offsets))
+		groups, sums := (c.in+deep-1)/deep*deep/group, make([]int32, len(offsets))
 		for at, v := range q {
 			i := at/(panel*group)%groups*group + at%group
 			o := at/(panel*group)/groups*panel + at/group%panel

@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/captiond/captiond/model"
@@ -54,4 +55,51 @@ func BenchmarkRun(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLinear is a linear layer with one frame of git-base, and with six, in float32 and in 8
+// bits by all instructions that are here, with one thread.
+func BenchmarkLinear(b *testing.B) {
+	r, err := Open(b.Context(), library(b), Options{Device: "cpu", Threads: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	for _, c := range []struct{ rows, in, out int }{{197, 768, 768}, {197, 768, 3072}, {197, 3072, 768}, {1182, 768, 768}} {
+		graphs := map[string][]byte{}
+		if arithmetics()[0].here {
+			graphs["float32"] = linear("Linear", normal(1, c.out*c.in), normal(2, c.out))
+		}
+		for _, i := range instructionSets() {
+			if i.here {
+				graphs[i.name] = newLayer(c.in, c.out).graph("Linear8", true, i.attribute())
+			}
+		}
+		for name, g := range graphs {
+			b.Run(fmt.Sprintf("%s/%dx%dx%d", name, c.rows, c.in, c.out), func(b *testing.B) {
+				benchmarkLinear(b, r, g, c.rows, c.in, c.out)
+			})
+		}
+	}
+}
+
+func benchmarkLinear(b *testing.B, r *Runtime, graph []byte, rows, in, out int) {
+	s, err := r.NewSession(model.Graph{ONNX: graph})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	x, err := r.Wrap(normal(3, rows*in), int64(rows), int64(in))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer x.Close()
+	for b.Loop() {
+		out, err := s.Run(b.Context(), x)
+		if err != nil {
+			b.Fatal(err)
+		}
+		out[0].Close()
+	}
+	b.ReportMetric(2e-9*float64(rows*in*out)*float64(b.N)/b.Elapsed().Seconds(), "GOP/s")
 }

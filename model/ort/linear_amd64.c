@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "gemm.h"
+#include "layer.h"
 #include "heap.h"
 
 #include <stdbool.h>
@@ -23,10 +23,10 @@ static OrtStatus *pack(captiond_node *n, const OrtValue *value) {
 	if (w.rank != 2 || w.dims[0] * w.dims[1] == 0)
 		return n->api->CreateStatus(invalid, "Linear: weights are not [outputs, inputs]");
 	n->outputs = w.dims[0], n->inputs = w.dims[1];
-	n->packed = captiond_heap_alloc(captiond_gemm_room(n->inputs, n->outputs) * sizeof(float));
+	n->packed = captiond_heap_alloc(captiond_pack_room(n->inputs, n->outputs) * sizeof(float));
 	if (!n->packed)
 		return n->api->CreateStatus(fail, "bad_alloc");
-	captiond_gemm_pack(w.data, n->inputs, n->outputs, n->packed);
+	captiond_pack(w.data, n->inputs, n->outputs, n->packed);
 	if (n->mapped)
 		leave(w.data, n->inputs * n->outputs * sizeof(float));
 	return NULL;
@@ -52,7 +52,7 @@ OrtStatus *captiond_read_linear_alpha(captiond_node *n, const OrtKernelInfo *inf
 
 enum { x, bias = 2 };
 
-// compute multiplies, and activates where there is a bias.
+// compute multiplies, adds the bias where there is one, and activates where it is to.
 static OrtStatus *compute(const captiond_node *n, OrtKernelContext *context, captiond_activate *activate) {
 	captiond_tensor in, b = {0};
 	OrtStatus *failed = captiond_input(n, context, x, &in);
@@ -62,17 +62,13 @@ static OrtStatus *compute(const captiond_node *n, OrtKernelContext *context, cap
 		return failed;
 	if (in.rank != 2 || in.dims[1] != n->inputs || (b.data && (b.rank != 1 || b.dims[0] != n->outputs)))
 		return n->api->CreateStatus(invalid, "Linear: inputs are not shaped as the layer has them");
-	captiond_gemm g = {
+	captiond_layer l = {
 		.x = in.data, .weights = n->packed, .bias = b.data, .activate = activate, .alpha = n->alpha,
 		.rows = in.dims[0], .inputs = n->inputs, .outputs = n->outputs,
 	};
-	captiond_tensor y = {.rank = 2, .dims = {g.rows, g.outputs}};
-	failed = captiond_output(n, context, 0, &y, &g.y);
-	if (failed || g.rows == 0)
-		return failed;
-	return n->api->KernelContext_ParallelFor(context, captiond_gemm_part, captiond_gemm_parts(&g), 0, &g);
+	return captiond_multiply(n, context, &l, &captiond_by_vectors);
 }
 
-OrtStatus *captiond_linear(void *node, OrtKernelContext *context) { return compute(node, context, captiond_bias_row); }
+OrtStatus *captiond_linear(void *node, OrtKernelContext *context) { return compute(node, context, NULL); }
 OrtStatus *captiond_linear_gelu(void *node, OrtKernelContext *context) { return compute(node, context, captiond_gelu_row); }
 OrtStatus *captiond_linear_quick_gelu(void *node, OrtKernelContext *context) { return compute(node, context, captiond_quick_gelu_row); }

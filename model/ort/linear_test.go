@@ -8,8 +8,27 @@ import (
 
 	"golang.org/x/sys/cpu"
 
+	"github.com/captiond/captiond/model/graph"
 	"github.com/captiond/captiond/model/onnx"
 )
+
+// instructions are those that products of 8 bits are made of.
+type instructions struct {
+	name string
+	amx  int64
+	here bool
+	why  string // it is refused where it is not
+}
+
+func instructionSets() []instructions {
+	vnni, amx := cpu.X86.HasAVX512VNNI, "no AMX"
+	if !vnni {
+		amx = "this CPU has no AVX-512"
+	}
+	return []instructions{{"vnni", 0, vnni, "this CPU has no AVX-512"}, {"amx", 1, graph.AMX(), amx}}
+}
+
+func (i instructions) attribute() onnx.Attribute { return onnx.Int("amx", i.amx) }
 
 // layer is a linear layer of K inputs and N outputs, whose weights are integers of 8 bits.
 type layer struct {
@@ -32,7 +51,7 @@ func newLayer(k, n int) layer {
 // graph is that of the operator alone, with or without the bias.
 func (l layer) graph(op string, biased bool, attributes ...onnx.Attribute) []byte {
 	g := onnx.New("operator", 17)
-	panels, groups := (l.N+63)/64, (l.K+3)/4
+	panels, groups := (l.N+63)/64, (l.K+63)/64*16
 	packed, offset, scale := make([]byte, panels*groups*256), make([]int32, panels*64), make([]float32, panels*64)
 	for o := range l.N {
 		for k := range l.K {
@@ -78,6 +97,19 @@ func (l layer) multiplied(row []float32) []float64 {
 func TestLinear8(t *testing.T) {
 	t.Parallel()
 	r := open(t, Options{Device: "cpu"})
+	for _, p := range instructionSets() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			if !p.here {
+				refuses(t, r, newLayer(1, 1).graph("Linear8", true, p.attribute()), p.why)
+				return
+			}
+			testLinear8(t, r, p)
+		})
+	}
+}
+
+func testLinear8(t *testing.T, r *Runtime, p instructions) {
 	alpha := onnx.Float("alpha", 1.702)
 	none := func(z float64) float64 { return z }
 	for name, c := range map[string]struct {
@@ -90,23 +122,19 @@ func TestLinear8(t *testing.T) {
 		"one":        {1, 1, 1, "Linear8", nil, true, none},
 		"odd":        {7, 67, 101, "Linear8", nil, true, none},
 		"no bias":    {13, 30, 70, "Linear8", nil, false, none},
-		"gelu":       {5, 64, 128, "Linear8Gelu", nil, true, func(z float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) }},
+		"high":       {555, 96, 128, "Linear8", nil, false, none},
+		"gelu":       {25, 64, 128, "Linear8Gelu", nil, true, func(z float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) }},
 		"quick gelu": {6, 100, 65, "Linear8QuickGelu", []onnx.Attribute{alpha}, true, quickGelu},
 		"a frame":    {197, 768, 192, "Linear8", nil, true, none},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLayer(c.K, c.N)
-			g := l.graph(c.op, c.biased, c.attributes...)
-			if !cpu.X86.HasAVX512VNNI {
-				refuses(t, r, g, "this CPU has no AVX-512")
-				return
-			}
 			x := normal(3, c.rows*c.K)
 			clear(x[:c.K/2])
 			clear(x[(c.rows-1)*c.K:])
-			out := run(t, newSession(t, r, g), wrap(t, r, x, int64(c.rows), int64(c.K)))
-			got := out[0].Float32()
+			s := newSession(t, r, l.graph(c.op, c.biased, append(c.attributes, p.attribute())...))
+			got := run(t, s, wrap(t, r, x, int64(c.rows), int64(c.K)))[0].Float32()
 			for row := range c.rows {
 				for o, z := range l.multiplied(x[row*c.K:][:c.K]) {
 					if c.biased {
@@ -129,7 +157,7 @@ func TestLinear8OfNoNumber(t *testing.T) {
 		return
 	}
 	r := open(t, Options{Device: "cpu"})
-	s := newSession(t, r, newLayer(20, 5).graph("Linear8", true))
+	s := newSession(t, r, newLayer(20, 5).graph("Linear8", true, onnx.Int("amx", 0)))
 	x := normal(3, 3*20)
 	good := slices.Clone(run(t, s, wrap(t, r, x, 3, 20))[0].Float32())
 	x[25] = float32(math.Inf(-1))
@@ -139,7 +167,7 @@ func TestLinear8OfNoNumber(t *testing.T) {
 			t.Errorf("row %d: %v, and %v without", row, v, good[i])
 		}
 	}
-	if _, err := s.Run(t.Context(), wrap(t, r, x, 2, 30)); err == nil || !strings.Contains(err.Error(), "Linear8: inputs are not shaped") {
+	if _, err := s.Run(t.Context(), wrap(t, r, normal(3, 2*90), 2, 90)); err == nil || !strings.Contains(err.Error(), "Linear8: inputs are not shaped") {
 		t.Errorf("another number of inputs: error %v", err)
 	}
 }
@@ -169,6 +197,7 @@ func TestLinear(t *testing.T) {
 		"one":        {1, 1, 1, "Linear", nil, func(z float64) float64 { return z }},
 		"odd":        {103, 67, 101, "Linear", nil, func(z float64) float64 { return z }},
 		"deep":       {13, 1601, 64, "Linear", nil, func(z float64) float64 { return z }},
+		"high":       {555, 96, 128, "Linear", nil, func(z float64) float64 { return z }},
 		"gelu":       {5, 64, 128, "LinearGelu", nil, func(z float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) }},
 		"quick gelu": {98, 800, 65, "LinearQuickGelu", []onnx.Attribute{onnx.Float("alpha", 1.702)}, quickGelu},
 	} {

@@ -1,0 +1,5 @@
+//go:build !linux || !amd64
+
+package graph
+
+func tiles() bool { return false }
