@@ -8,7 +8,6 @@
 // The compiler's own functions of these do not say that a load reads memory.
 #define LOAD(tile, at, stride) __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile :: "r"(at), "r"((int64_t)(stride)) : "memory")
 #define STORE(tile, at, stride) __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" :: "r"(at), "r"((int64_t)(stride)) : "memory")
-#define ZERO(tile) __asm__ volatile("tilezero %%tmm" #tile ::)
 
 enum {
 	captiond_tile_rows = 16,

@@ -76,9 +76,9 @@ OrtStatus *captiond_read_attention(captiond_node *n, const OrtKernelInfo *info);
 OrtStatus *captiond_attention(void *node, OrtKernelContext *context);
 
 // Linear8 is a linear layer in integers of 8 bits, whose rows have a scale each, and Linear8Gelu
-// and Linear8QuickGelu with the activation behind; outputs is an attribute, N. It needs VNNI, too, or
-// AMX where the attribute amx is 1.
-// The library's own reach three quarters of the rate, and share one scale in all rows.
+// and Linear8QuickGelu with the activation behind; outputs is an attribute, N. It needs VNNI, too, and
+// AMX where the attribute amx is 1. The library's own reach three quarters of the rate, and share one
+// scale in all rows.
 //
 //	in   x [M, K] float32; weights [N/64, K/4, 64, 4] int8, offset [N] int32 and scale [N] float32
 //	     as layer.h has them, N and K there in whole panels and tiles; bias [N] float32, which

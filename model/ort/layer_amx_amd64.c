@@ -7,7 +7,6 @@
 #include <stdbool.h>
 
 #define VECTORS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-#define INLINE VECTORS static inline __attribute__((always_inline))
 #define DOT(sums, levels, weights) __asm__ volatile("tdpbusd %%tmm" #weights ", %%tmm" #levels ", %%tmm" #sums ::)
 
 enum {
@@ -56,14 +55,12 @@ static void multiply(square *s) {
 	s->next = next;
 }
 
-static __mmask16 first(int64_t n) { return n >= lanes ? 0xffff : n > 0 ? (1u << n) - 1 : 0; }
-
 // put makes numbers of sums and adds the bias, if there is one, in y or elsewhere.
 VECTORS static void put(const square *s, const float *bias, float *to, int64_t stride) {
 	const float *worth = captiond_worth_of(s->l, s->row);
 	for (int i = 0; i < side; i += lanes) {
 		int64_t output = s->output + i;
-		__mmask16 there = first(s->l->outputs - output);
+		__mmask16 there = captiond_first_of_16(s->l->outputs - output);
 		__m512 scale = _mm512_loadu_ps(s->l->scale + output);
 		__m512 more = bias ? _mm512_maskz_loadu_ps(there, bias + output) : _mm512_setzero_ps();
 		for (int64_t r = 0; r < s->rows; r++) {

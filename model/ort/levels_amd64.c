@@ -27,14 +27,12 @@ uint8_t *captiond_levels_of(const captiond_layer *l, int64_t row, int64_t togeth
 	return levels + row / together * together * captiond_depth(l) + row % together * captiond_deep;
 }
 
-static __mmask16 first(int64_t n) { return n >= lanes ? 0xffff : n > 0 ? (1u << n) - 1 : 0; }
-
 // greatest is the greatest magnitude. Its bits are in the order of magnitudes, with infinity
 // and what is not a number at the end.
 VECTORS static float greatest(const float *x, int64_t n) {
 	__m512i most = _mm512_setzero_si512(), magnitude = _mm512_set1_epi32(0x7fffffff);
 	for (int64_t k = 0; k < n; k += lanes)
-		most = _mm512_max_epi32(most, _mm512_and_si512(_mm512_maskz_loadu_epi32(first(n - k), x + k), magnitude));
+		most = _mm512_max_epi32(most, _mm512_and_si512(_mm512_maskz_loadu_epi32(captiond_first_of_16(n - k), x + k), magnitude));
 	int32_t bits = _mm512_reduce_max_epi32(most);
 	float f;
 	memcpy(&f, &bits, sizeof f);
@@ -47,7 +45,7 @@ VECTORS static void quantize(const captiond_layer *l, int64_t row, float inverse
 	uint8_t *to = captiond_levels_of(l, row, together);
 	for (int64_t k = 0; k < captiond_depth(l); k += captiond_deep, to += together * captiond_deep)
 		for (int64_t i = 0; i < captiond_deep; i += lanes) {
-			__mmask16 there = inverse > 0 ? first(l->inputs - k - i) : 0;
+			__mmask16 there = inverse > 0 ? captiond_first_of_16(l->inputs - k - i) : 0;
 			__m512 numbers = _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + k + i), _mm512_set1_ps(inverse));
 			__m128i near = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(numbers));
 			_mm_storeu_si128((__m128i *)(to + i), _mm_add_epi8(near, _mm_set1_epi8((char)zero)));
