@@ -4,14 +4,13 @@
 #define CAPTIOND_ORT_ATTEND_TILE_H
 
 #include "attend.h"
+#include "vectors.h"
 
 #include <immintrin.h>
 
-#define VECTORS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define TILE(target) target static inline __attribute__((always_inline))
 
 enum {
-	lanes = 16,  // 32-bit numbers of a vector
 	height = 6,  // queries of a tile: 6 x 4 vectors of sums fill the registers
 	width = 4,   // vectors of a tile
 	block = 256, // keys whose scores are kept
@@ -42,8 +41,6 @@ struct captiond_arithmetic {
 	void (*gather)(const captiond_attend *a, const void *room, queries *w, int64_t key, int64_t n);
 };
 
-static inline int64_t captiond_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 // captiond_row is where a token's part for a head begins.
 static inline int64_t captiond_row(const captiond_attend *a, int64_t at, int64_t token) {
 	return ((at / a->heads * a->tokens + token) * a->heads + at % a->heads) * a->head;
@@ -69,9 +66,6 @@ TILE(VECTORS) __m512 captiond_power(__m512 x) {
 	y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1));
 	return _mm512_scalef_ps(y, whole);
 }
-
-// captiond_first is a mask of the first n numbers of a vector, or of all.
-static inline __mmask16 captiond_first(int64_t n) { return n < lanes ? (1u << n) - 1 : (__mmask16)-1; }
 
 // Tiles in float32, of `rows` queries and `vectors` vectors. Of the last of these only the
 // numbers in mask are there.

@@ -3,6 +3,7 @@
 #define CAPTIOND_ORT_LAYER_H
 
 #include "kernel.h"
+#include "vectors.h"
 
 enum {
 	captiond_panel = 64, // outputs that lie together
@@ -61,10 +62,5 @@ captiond_sums captiond_sums_of(const captiond_layer *l, int64_t row, int64_t out
 // captiond_finish adds the bias to so many rows of sums, if there is one, activates them, if they are
 // to be, and leaves them in y.
 void captiond_finish(const captiond_layer *l, captiond_sums s, int64_t rows);
-
-static inline int64_t captiond_least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// captiond_whole is how many of a size n needs.
-static inline int64_t captiond_whole(int64_t n, int64_t of) { return (n + of - 1) / of; }
 
 #endif

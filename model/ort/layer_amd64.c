@@ -26,7 +26,7 @@ OrtStatus *captiond_multiply(const captiond_node *n, OrtKernelContext *context, 
 }
 
 size_t captiond_pack_room(int64_t inputs, int64_t outputs) {
-	return captiond_whole(outputs, captiond_panel) * captiond_panel * inputs;
+	return captiond_up(outputs, captiond_panel) * inputs;
 }
 
 void captiond_pack(const float *weights, int64_t inputs, int64_t outputs, float *to) {

@@ -5,12 +5,10 @@
 
 #include <immintrin.h>
 
-#define VECTORS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prfchw")))
 #define INLINE VECTORS static inline __attribute__((always_inline))
 
 enum {
 	height = 6, // rows of a tile
-	lanes = 16,
 	width = captiond_panel / lanes,
 	deep = 768, // inputs at a time: 192 KiB of weights
 	high = 16,  // tiles of a part

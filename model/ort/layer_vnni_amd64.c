@@ -13,7 +13,6 @@
 
 enum {
 	height = 6, // rows of a tile
-	lanes = 16,
 	part_tiles = 12 << 10, // inputs of the tiles that a part multiplies
 };
 

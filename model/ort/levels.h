@@ -7,10 +7,7 @@
 
 // A layer's room has what a level of each row is worth, and levels: [rows/n, depth/64, n, 64] for n
 // rows together. Depth is inputs in whole tiles.
-static inline int64_t captiond_depth(const captiond_layer *l) { return captiond_whole(l->inputs, captiond_deep) * captiond_deep; }
-
-// captiond_first_of_16 is a mask of the first n of 16 numbers: none where n is not above 0.
-static inline uint16_t captiond_first_of_16(int64_t n) { return n >= 16 ? 0xffff : n > 0 ? (1u << n) - 1 : 0; }
+static inline int64_t captiond_depth(const captiond_layer *l) { return captiond_up(l->inputs, captiond_deep); }
 
 size_t captiond_levels_room(const captiond_layer *l);
 float *captiond_worth_of(const captiond_layer *l, int64_t row);

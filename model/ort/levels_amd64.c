@@ -4,10 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define VECTORS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-
 enum {
-	lanes = 16,
 	zero = 128,       // the level of 0
 	most_level = 127, // the greatest distance from it
 	most_together = 16,
@@ -16,7 +13,7 @@ enum {
 
 static const float tiny = 0x1p-100f; // a row of less is zeros: most_level / tiny is finite
 
-static int64_t whole_rows(const captiond_layer *l) { return captiond_whole(l->rows, most_together) * most_together; }
+static int64_t whole_rows(const captiond_layer *l) { return captiond_up(l->rows, most_together); }
 
 size_t captiond_levels_room(const captiond_layer *l) { return whole_rows(l) * (sizeof(float) + captiond_depth(l)); }
 
@@ -32,7 +29,7 @@ uint8_t *captiond_levels_of(const captiond_layer *l, int64_t row, int64_t togeth
 VECTORS static float greatest(const float *x, int64_t n) {
 	__m512i most = _mm512_setzero_si512(), magnitude = _mm512_set1_epi32(0x7fffffff);
 	for (int64_t k = 0; k < n; k += lanes)
-		most = _mm512_max_epi32(most, _mm512_and_si512(_mm512_maskz_loadu_epi32(captiond_first_of_16(n - k), x + k), magnitude));
+		most = _mm512_max_epi32(most, _mm512_and_si512(_mm512_maskz_loadu_epi32(captiond_first(n - k), x + k), magnitude));
 	int32_t bits = _mm512_reduce_max_epi32(most);
 	float f;
 	memcpy(&f, &bits, sizeof f);
@@ -45,7 +42,7 @@ VECTORS static void quantize(const captiond_layer *l, int64_t row, float inverse
 	uint8_t *to = captiond_levels_of(l, row, together);
 	for (int64_t k = 0; k < captiond_depth(l); k += captiond_deep, to += together * captiond_deep)
 		for (int64_t i = 0; i < captiond_deep; i += lanes) {
-			__mmask16 there = inverse > 0 ? captiond_first_of_16(l->inputs - k - i) : 0;
+			__mmask16 there = inverse > 0 ? captiond_first(l->inputs - k - i) : 0;
 			__m512 numbers = _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + k + i), _mm512_set1_ps(inverse));
 			__m128i near = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(numbers));
 			_mm_storeu_si128((__m128i *)(to + i), _mm_add_epi8(near, _mm_set1_epi8((char)zero)));

@@ -1,15 +1,31 @@
-#include "amx.h"
+#define _GNU_SOURCE
 #include "layer.h"
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// allowed asks Linux for the state of AMX's tiles (Documentation/arch/x86/xstate.rst), which threads
+// do not have otherwise: signals need more room with it.
+static bool allowed(void) {
+	enum { request = 0x1023, tile_data = 18 }; // ARCH_REQ_XCOMP_PERM
+	return __builtin_cpu_supports("amx-int8") && !syscall(SYS_arch_prctl, request, tile_data);
+}
+
+static OrtStatus *read_amx(captiond_node *n, const OrtKernelInfo *info) {
+	OrtStatus *failed = n->api->KernelInfoGetAttribute_int64(info, "amx", &n->amx);
+	if (!failed && n->amx && !allowed())
+		failed = n->api->CreateStatus(fail, "this CPU has no AMX, or the system does not let a program use it");
+	return failed;
+}
 
 OrtStatus *captiond_read_outputs(captiond_node *n, const OrtKernelInfo *info) {
 	OrtStatus *failed = captiond_read_vectors(n, info);
 	if (!failed && !__builtin_cpu_supports("avx512vnni"))
 		failed = n->api->CreateStatus(fail, "this CPU has no AVX-512 with VNNI");
 	if (!failed)
-		failed = captiond_read_amx(n, info);
+		failed = read_amx(n, info);
 	return failed ? failed : n->api->KernelInfoGetAttribute_int64(info, "outputs", &n->outputs);
 }
 
@@ -25,7 +41,7 @@ static bool fits(const captiond_node *n, const captiond_tensor *in, bool biased)
 	int64_t panels = captiond_whole(n->outputs, captiond_panel);
 	if (in[x].rank != 2 || in[weights].rank != 4 || in[offset].rank != 1 || in[scale].rank != 1 || in[x].dims[1] > captiond_most_inputs)
 		return false;
-	const int64_t packed[] = {panels, captiond_whole(in[x].dims[1], captiond_deep) * captiond_deep / captiond_group, captiond_panel, captiond_group};
+	const int64_t packed[] = {panels, captiond_up(in[x].dims[1], captiond_deep) / captiond_group, captiond_panel, captiond_group};
 	return !memcmp(in[weights].dims, packed, sizeof packed) && in[offset].dims[0] == panels * captiond_panel &&
 		in[scale].dims[0] == panels * captiond_panel && (!biased || (in[bias].rank == 1 && in[bias].dims[0] == n->outputs));
 }

@@ -153,11 +153,16 @@ func testLinear8(t *testing.T, r *Runtime, p instructions) {
 // as it would not be otherwise; the others are what they are without it.
 func TestLinear8OfNoNumber(t *testing.T) {
 	t.Parallel()
-	if !cpu.X86.HasAVX512VNNI {
-		return
-	}
 	r := open(t, Options{Device: "cpu"})
-	s := newSession(t, r, newLayer(20, 5).graph("Linear8", true, onnx.Int("amx", 0)))
+	for _, p := range instructionSets() {
+		if p.here {
+			t.Run(p.name, func(t *testing.T) { testLinear8OfNoNumber(t, r, p) })
+		}
+	}
+}
+
+func testLinear8OfNoNumber(t *testing.T, r *Runtime, p instructions) {
+	s := newSession(t, r, newLayer(20, 5).graph("Linear8", true, p.attribute()))
 	x := normal(3, 3*20)
 	good := slices.Clone(run(t, s, wrap(t, r, x, 3, 20))[0].Float32())
 	x[25] = float32(math.Inf(-1))

@@ -91,8 +91,6 @@ VECTORS static void end(const step *s, int64_t token, int64_t head, queries *w, 
 		to[i] = w->sums[r][i] * inverse;
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 // run is for one head of one window.
 static void run(void *all, size_t at) {
 	const step *s = all;
@@ -103,12 +101,12 @@ static void run(void *all, size_t at) {
 	}
 	queries w;
 	for (int64_t token = first; token < last; token += height) {
-		int64_t n = least(height, last - token);
+		int64_t n = captiond_least(height, last - token);
 		begin(s, token, n, head, &w);
 		see_image(s, at, &w, n);
 		for (int r = 0; r < n; r++) {
 			for (int64_t key = 0; key < s->text; key += block)
-				see_text(s, token + r, head, &w, r, key, least(block, s->text - key));
+				see_text(s, token + r, head, &w, r, key, captiond_least(block, s->text - key));
 			end(s, token + r, head, &w, r);
 		}
 	}
