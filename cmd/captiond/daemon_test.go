@@ -52,10 +52,9 @@ func TestServeKilled(t *testing.T) {
 	}
 }
 
-// A decode child that is killed costs its camera a gap, no longer than any outage may last, and
-// the other camera nothing.
+// A decode child that is killed costs its camera a gap, and the other camera nothing. It runs before
+// those in parallel: the gap is 1.5 to 1.8 s alone, and was 5.5 s beside them on a busy machine.
 func TestServeChildKilled(t *testing.T) {
-	t.Parallel()
 	one, two := startCamera(t, camera.Options{Scenes: scenes(12)}), startCamera(t, camera.Options{Scenes: scenes(13)})
 	p := startProcess(t, t.TempDir(), configFile(t, shapesCamera("one", one.URL(), ""), shapesCamera("two", two.URL(), "")))
 	epochs := map[string]map[int64]int{"one": {}, "two": {}}
@@ -76,7 +75,7 @@ func TestServeChildKilled(t *testing.T) {
 		}
 		return killed && len(epochs["one"])+len(epochs["two"]) == 3 && epochs["one"][e.Head().Epoch]+epochs["two"][e.Head().Epoch] > 3
 	})
-	if gap == nil || gap.Reason != sinks.GapDisconnected || gap.End-gap.Start > 15_000 || len(epochs[gap.Source]) != 2 {
+	if gap == nil || gap.Reason != sinks.GapDisconnected || gap.End-gap.Start > 5000 || len(epochs[gap.Source]) != 2 {
 		t.Errorf("gap %+v, epochs %v", gap, epochs)
 	}
 	if status := p.end(t, syscall.SIGTERM); status != exitDone {
